@@ -349,6 +349,7 @@ muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, mu
     making.spans = spans(parent, ranks, count);
     mst_hosts_showing showing;
     mst_hosts_show_begin(&showing, parent, MST_SHOWN_SUBSET, MUSTER_CALL_SPLIT, NULL);
+    mst_hosts_show_members(parent, ranks, count);
     status = subset(&making, made);
     mst_hosts_show_end(&showing, status == MUSTER_OK);
     return status;

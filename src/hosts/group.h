@@ -61,9 +61,10 @@ typedef struct mst_hosts_group {
     int *seats;          /* the rank in the world, by rank */
     mst_hosts_room room; /* if there is a link */
     mst_hosts_watch watches[MUSTER_CALL_CLASS_COUNT];
-    pthread_mutex_t showing; /* of the next two (showing.h), by class */
+    pthread_mutex_t showing; /* of the next three (showing.h), by class */
     uint64_t calls[MUSTER_CALL_CLASS_COUNT];
     bool shows[MUSTER_CALL_CLASS_COUNT];
+    uint64_t subsets;             /* which only some members call, and so are not among the calls */
     pthread_mutex_t lock;         /* of what follows */
     struct mst_run *first, *last; /* collectives that were entered and not completed, in order */
     struct mst_run *active;       /* the first that is not over */

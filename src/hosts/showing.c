@@ -128,6 +128,18 @@ void mst_hosts_show_awaited(mst_hosts_group *group, const muster_request *reques
     group->local->backend->show_awaited(group->local, awaited);
 }
 
+void mst_hosts_show_members(mst_hosts_group *group, const int *ranks, int count)
+{
+    uint64_t others[MST_SEEN_WORDS] = { 0 };
+
+    if (!is_shown(group))
+        return;
+    for (int i = 0; i < count; i++)
+        if (group->places.host[ranks[i]] != group->places.own_host)
+            set(others, group->seats[ranks[i]]);
+    group->local->backend->show_awaited(group->local, others);
+}
+
 /* ---- other calls ---- */
 
 static int peer_of(const mst_hosts_group *group, muster_call_class class, const mst_message *message)
@@ -137,6 +149,16 @@ static int peer_of(const mst_hosts_group *group, muster_call_class class, const 
     return peer >= 0 && peer < group->base.size ? group->seats[peer] : -1;
 }
 
+/* A probe has that of the receive that comes next. */
+static uint64_t number_call(mst_hosts_group *group, mst_shown_kind kind, muster_call_class class)
+{
+    if (kind == MST_SHOWN_SUBSET)
+        return ++group->subsets;
+    if (kind == MST_SHOWN_PROBE || kind == MST_SHOWN_MESSAGES)
+        return group->calls[class] + 1;
+    return ++group->calls[class];
+}
+
 void mst_hosts_show_begin(mst_hosts_showing *showing, mst_hosts_group *group, mst_shown_kind kind,
                           muster_call_class class, const mst_message *message)
 {
@@ -144,10 +166,7 @@ void mst_hosts_show_begin(mst_hosts_showing *showing, mst_hosts_group *group, ms
     if (!is_shown(group))
         return;
     pthread_mutex_lock(&group->showing);
-    uint64_t number = group->calls[class] + 1; /* a probe has that of the receive that comes next; and only
-                                                  some members call subset */
-    if (kind != MST_SHOWN_PROBE && kind != MST_SHOWN_MESSAGES && kind != MST_SHOWN_SUBSET)
-        group->calls[class] = number;
+    uint64_t number = number_call(group, kind, class);
     showing->what = (mst_shown){ .kind = kind,
                                  .class = class,
                                  .message = message,

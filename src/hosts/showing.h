@@ -17,6 +17,9 @@ void mst_hosts_hide(muster_group *inner);
 void mst_hosts_show_awaited(mst_hosts_group *group, const muster_request *requests, const int *peers,
                             size_t count);
 
+/* A wait for these members, of which any on other hosts may be late. */
+void mst_hosts_show_members(mst_hosts_group *group, const int *ranks, int count);
+
 /* A collective, with the group's lock: the thread that is in its call, or waits for it; nobody does. It is
  * recorded when it is completed, by a call that has begun at entered_ns. */
 void mst_hosts_show_run(const mst_run *run);

@@ -50,21 +50,25 @@ bool awaits_others(const muster_seen_call *call)
     return any != 0;
 }
 
+/* Of another rank, by their numbers. */
+static bool is_same(const muster_seen_call *call, const muster_seen_call *other)
+{
+    return other->in_call && other->group == call->group && other->call_class == call->call_class &&
+           other->operation == call->operation;
+}
+
 /* Whether a rank of this host does, in the same call: its neighbours wait for it then, and for nobody else.
  */
 bool host_awaits_others(const muster_inspection *seen, const muster_seen_call *call)
 {
-    for (int i = 0; i < seen->call_count; i++) {
-        const muster_seen_call *other = seen->calls[i];
-
-        if (other->in_call && other->group == call->group && other->call_class == call->call_class &&
-            other->operation == call->operation && awaits_others(other))
+    for (int i = 0; i < seen->call_count; i++)
+        if (is_same(call, seen->calls[i]) && awaits_others(seen->calls[i]))
             return true;
-    }
     return false;
 }
 
-void say_hosts(sentence *sentence, const muster_inspection *seen, const bool *awaited)
+/* "host b (rank 2) and host c (ranks 4 5)": those that are marked. */
+static void say_hosts(sentence *sentence, const muster_inspection *seen, const bool *awaited)
 {
     bool told[RANKS_MAX] = { false };
     int count = 0;
@@ -81,6 +85,26 @@ void say_hosts(sentence *sentence, const muster_inspection *seen, const bool *aw
         say_ranks(sentence, there);
         say(sentence, ")");
     }
+}
+
+void say_awaited_hosts(sentence *sentence, const muster_inspection *seen, const muster_seen_call *call,
+                       bool with_neighbours)
+{
+    bool awaited[RANKS_MAX] = { false }, any = false;
+
+    for (int i = 0; i < seen->call_count && seen->hosts; i++) {
+        const muster_seen_call *other = seen->calls[i];
+
+        for (int rank = 0; rank < seen->size; rank++)
+            if ((other == call || (with_neighbours && is_same(call, other))) &&
+                MUSTER_SEEN_HAS(other->awaited, rank))
+                any = awaited[rank] = true;
+    }
+    if (!any)
+        return;
+    say(sentence, ", for ");
+    say_hosts(sentence, seen, awaited);
+    say(sentence, "; muster inspect there says who is late");
 }
 
 void say_far_peer(sentence *sentence, const muster_inspection *seen, const muster_seen_call *call,

@@ -18,8 +18,10 @@ int count_here(const muster_inspection *seen);
 /* "rank 3", "ranks 0 2 4-63": those that are marked. */
 void say_ranks(sentence *sentence, const bool *listed);
 
-/* "host b (rank 2) and host c (ranks 4 5)": likewise. */
-void say_hosts(sentence *sentence, const muster_inspection *seen, const bool *awaited);
+/* ", for host b (rank 2) and host c (ranks 4 5); ...": those that the call waits for, and those that its
+ * neighbours in the same call do; nothing where there are none. */
+void say_awaited_hosts(sentence *sentence, const muster_inspection *seen, const muster_seen_call *call,
+                       bool with_neighbours);
 
 /* "rank 2 of world, on host b; ...", for whose message the call waits. */
 void say_far_peer(sentence *sentence, const muster_inspection *seen, const muster_seen_call *call,

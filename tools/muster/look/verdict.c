@@ -74,7 +74,8 @@ void name_group(const muster_inspection *seen, unsigned long long group, char *t
 
 bool has_ended(const muster_seen_rank *process)
 {
-    return process->left || process->replaced || process->termination.kind != MUSTER_TERMINATION_NONE;
+    return process &&
+           (process->left || process->replaced || process->termination.kind != MUSTER_TERMINATION_NONE);
 }
 
 const muster_seen_rank *find_rank(const muster_inspection *seen, int rank)
@@ -148,7 +149,7 @@ static void describe_member(const muster_inspection *seen, const muster_seen_cal
 
     describe_process(seen, process, text, bytes);
     int used = (int)strlen(text);
-    if (!process->replaced)
+    if (!process || !process->replaced)
         return;
     used += snprintf(text + used, (size_t)(bytes - used), "; its replacement ");
     if (used < bytes)
@@ -187,15 +188,20 @@ static bool has_entered(const muster_inspection *seen, const muster_seen_call *c
     return other && other->latest >= call->operation;
 }
 
-/* Its operations are this rank's alone: those of other ranks do not have the same numbers. */
-static bool is_message(const muster_seen_call *call)
+static bool is_subset(const muster_seen_call *call)
 {
-    return call->call_class == MUSTER_CALL_SEND || call->call_class == MUSTER_CALL_RECEIVE;
+    return call->call_class == MUSTER_CALL_SPLIT && strcmp(call->what, "subset") == 0;
+}
+
+/* Its operations are this rank's alone: those of other ranks do not have the same numbers. */
+static bool is_alone(const muster_seen_call *call)
+{
+    return call->call_class == MUSTER_CALL_SEND || call->call_class == MUSTER_CALL_RECEIVE || is_subset(call);
 }
 
 bool call_waits(const muster_inspection *seen, const muster_seen_call *call)
 {
-    if (!call->in_call || call->peer >= 0 || is_message(call)) /* messages are shown once they wait */
+    if (!call->in_call || call->peer >= 0 || is_alone(call)) /* messages are shown once they wait */
         return call->in_call;
     bool spread = is_spread(seen, call);
     for (int at = 0; at < call->group_size; at++)
@@ -245,27 +251,10 @@ static void describe_missing(const muster_inspection *seen, const muster_seen_ca
 static void judge_spread(const muster_inspection *seen, const muster_seen_call *call, const char *group,
                          sentence *verdict)
 {
-    bool awaited[RANKS_MAX] = { false };
-    int count = 0;
-
-    for (int i = 0; i < seen->call_count; i++) {
-        const muster_seen_call *other = seen->calls[i];
-
-        for (int rank = 0; rank < seen->size; rank++)
-            if (other->group == call->group && other->call_class == call->call_class && other->in_call &&
-                other->operation == call->operation && MUSTER_SEEN_HAS(other->awaited, rank))
-                awaited[rank] = true;
-    }
-    for (int rank = 0; rank < seen->size; rank++)
-        count += awaited[rank];
     say_waiting(verdict, seen, call);
     say(verdict, " in %s #%llu of %s, to which all of this host have come", call->what,
         (unsigned long long)call->operation, group);
-    if (count == 0)
-        return;
-    say(verdict, ", for ");
-    say_hosts(verdict, seen, awaited);
-    say(verdict, "; muster inspect there says who is late");
+    say_awaited_hosts(verdict, seen, call, true);
 }
 
 /* Ranks that have not reached it, and what they do instead. */
@@ -315,6 +304,12 @@ static void judge_message(const muster_inspection *seen, const muster_seen_call 
             (double)call->since_ns / NS_PER_S, group);
         return;
     }
+    if (is_subset(call) && call->peer < 0) { /* over hosts, of which members nobody sees the list */
+        say(verdict, "rank %d has waited %.1f s in subset of %s", call->rank,
+            (double)call->since_ns / NS_PER_S, group);
+        say_awaited_hosts(verdict, seen, call, false);
+        return;
+    }
     say(verdict, "rank %d has waited %.1f s in %s %s ", call->rank, (double)call->since_ns / NS_PER_S,
         call->what, call->call_class == MUSTER_CALL_RECEIVE ? "from" : "to");
     if (call->peer < 0) {
@@ -346,7 +341,7 @@ static bool is_first_of_its_kind(const muster_inspection *seen, int at)
 
     if (!is_long(call))
         return false;
-    for (int i = 0; i < at && call->peer < 0 && !is_message(call); i++)
+    for (int i = 0; i < at && call->peer < 0 && !is_alone(call); i++)
         if (seen->calls[i]->in_call && seen->calls[i]->group == call->group &&
             seen->calls[i]->call_class == call->call_class && seen->calls[i]->operation == call->operation)
             return false;
@@ -361,8 +356,8 @@ static bool waits_for(const muster_inspection *seen, const muster_seen_call *cal
 
         if (!member || !is_of(member, process))
             continue;
-        if (call->peer < 0 && is_message(call))
-            return at != call->group_rank;
+        if (call->peer < 0 && is_alone(call))
+            return at != call->group_rank && !is_subset(call);
         return call->peer < 0 ? !has_entered(seen, call, at) : call->peer == at;
     }
     return false;
@@ -383,7 +378,7 @@ bool find_verdict(const muster_inspection *seen, int n, char *text)
     for (int i = 0; i < seen->call_count; i++) {
         if (!is_first_of_its_kind(seen, i) || n-- > 0)
             continue;
-        if (seen->calls[i]->peer < 0 && !is_message(seen->calls[i]))
+        if (seen->calls[i]->peer < 0 && !is_alone(seen->calls[i]))
             judge_collective(seen, seen->calls[i], &verdict);
         else
             judge_message(seen, seen->calls[i], &verdict);
