@@ -223,6 +223,11 @@ static const unsigned char *mark_process(void)
     return mst_backend_onehost.mark_process();
 }
 
+bool mst_mpi_is_refused(void)
+{
+    return job.settled && !job.abandoned;
+}
+
 bool mst_mpi_look(mst_mpi_view *view)
 {
     if (!job.where)

@@ -20,6 +20,10 @@ typedef struct mst_mpi_view {
 /* Whether an MPI's launcher has started this process, or the program has begun MPI. */
 bool mst_mpi_is_begun(void);
 
+/* Where muster_init has failed: whether all ranks have been told why, and so one of them can tell the user.
+ */
+bool mst_mpi_is_refused(void);
+
 /* False: it has not attached by MPI. What it points to stays until the process ends. */
 bool mst_mpi_look(mst_mpi_view *view);
 

@@ -34,16 +34,19 @@
 #define SYS_futex_waitv 449
 #endif
 
-static const char help[] = "usage: muster doctor\n"
-                           "\n"
-                           "Looks at what muster needs of this machine, and says for each thing what there "
-                           "is, what muster makes of\n"
-                           "it, and what would improve it. Under mpirun: which ranks are on which host, by "
-                           "which MPI, what would be\n"
-                           "faster, and what is refused; in one report, of rank 0.\n"
-                           "\n"
-                           "Exit status: 0 when ranks can work here, whatever could be better; 1 when they "
-                           "cannot; 2 for a usage error.\n";
+static const char help[] =
+    "usage: muster doctor\n"
+    "\n"
+    "Looks at what muster needs of this machine, and says for each thing what there "
+    "is, what muster makes of\n"
+    "it, and what would improve it. Under mpirun: which ranks are on which host, by "
+    "which MPI, what would be\n"
+    "faster, and what is refused; in one report, of rank 0. There all ranks have to be "
+    "muster doctor, and the\n"
+    "rank's MPI is used up: a program that follows it in a script cannot begin MPI.\n"
+    "\n"
+    "Exit status: 0 when ranks can work here, whatever could be better; 1 when they "
+    "cannot; 2 for a usage error.\n";
 
 /* The first line of a file; false: there is none. */
 static bool read_line(const char *path, char *text, size_t bytes)
@@ -75,11 +78,13 @@ static void look_at_kernel(void)
     int watch = (int)syscall(SYS_pidfd_open, getpid(), 0);
     if (watch < 0)
         doctor_report(FINDING_NOTE, "Linux 5.3 or newer, or a container runtime that allows pidfd_open",
-                      "processes: no pidfd_open (%s); the launcher looks for ended ranks every 20 ms",
-                      strerror(errno));
+                      "processes: no pidfd_open (%s); %s", strerror(errno),
+                      doctor_is_rank() ? "ranks look for ended ones at ticks"
+                                       : "the launcher looks for ended ranks every 20 ms");
     else
-        doctor_report(FINDING_GOOD, NULL,
-                      "processes: pidfd_open is there, so the launcher sleeps until a rank ends");
+        doctor_report(FINDING_GOOD, NULL, "processes: pidfd_open is there, so %s",
+                      doctor_is_rank() ? "ranks hear of the end of one on their host"
+                                       : "the launcher sleeps until a rank ends");
     if (watch >= 0)
         close(watch);
 }

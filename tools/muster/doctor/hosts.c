@@ -10,6 +10,7 @@
 
 #include "muster/muster.h"
 #include "src/mpi/view.h"
+#include "tools/muster/doctor/merged.h"
 #include "tools/muster/doctor/report.h"
 #include "tools/muster/doctor/trial.h"
 #include "tools/muster/text.h"
@@ -63,26 +64,40 @@ static void report_layout(const ranks *all)
                   all->view.version[0] ? all->view.version : "an MPI that does not say its name");
 }
 
-static bool goes_by_tcp(const char *transport)
+static bool names_one_of(const char *transport, const char *const *names)
 {
-    return strstr(transport, "tcp") != NULL || strstr(transport, "sock") != NULL;
+    while (*names && !strstr(transport, *names))
+        names++;
+    return *names != NULL;
+}
+
+/* Few names say what is below: UCX, libfabric and MPICH's devices take TCP where there is nothing else. */
+static void report_carrier(const char *transport)
+{
+    static const char *const slow[] = { "tcp", "sock", NULL };
+    static const char *const fast[] = { "psm", "openib", "usnic", "ugni", "portals", NULL };
+    bool is_slow = names_one_of(transport, slow), is_fast = !is_slow && names_one_of(transport, fast);
+
+    doctor_report(
+        is_fast ? FINDING_GOOD : FINDING_NOTE,
+        is_slow ? "where the hosts have InfiniBand, RoCE or the like, an MPI that is built with UCX "
+                  "or libfabric for it"
+                : "it says what it uses with UCX_LOG_LEVEL=info, FI_LOG_LEVEL=info or "
+                  "MPIR_CVAR_DEBUG_SUMMARY=1; if that is tcp or sockets, an MPI that is built for "
+                  "what the hosts have",
+        "transport: within a host shared memory, between hosts MPI (%s)%s", transport,
+        is_slow || is_fast ? "" : ", which may go by TCP or by something faster: its name does not say");
 }
 
 static void report_transport(const ranks *all)
 {
-    const char *transport =
-        all->view.transport[0] ? all->view.transport : "what moves its bytes is not known";
-
     if (all->view.hosts == 1) {
         doctor_report(FINDING_GOOD, NULL,
                       "transport: shared memory, as all ranks are on one host; MPI moves nothing once they "
                       "have attached");
         return;
     }
-    doctor_report(goes_by_tcp(transport) ? FINDING_NOTE : FINDING_GOOD,
-                  "where the hosts have InfiniBand, RoCE or the like, an MPI that is built with UCX or "
-                  "libfabric for it",
-                  "transport: within a host shared memory, between hosts MPI (%s)", transport);
+    report_carrier(all->view.transport[0] ? all->view.transport : "it does not say what moves its bytes");
     doctor_report(
         FINDING_NOTE,
         "MPI's own calls for what is large and crosses hosts; groups of one host (split) for the rest",
@@ -146,111 +161,97 @@ static bool look_at_cpus(const ranks *all)
 
 /* ---- the trial ---- */
 
-static bool try_together(const ranks *all)
+/* Why the latest call has failed. */
+static const char *failure(void)
 {
-    double best_us;
-    int batches = doctor_time_batches(all->world, &best_us);
+    return muster_error_detail()[0] ? muster_error_detail() : "out of memory";
+}
 
-    if (batches > 0 && all->rank == 0)
+/* The next one on its host, in a circle; the rank itself where it is alone there. */
+static int neighbour_of(const ranks *all)
+{
+    int next = all->rank;
+
+    do
+        next = (next + 1) % all->size;
+    while (!is_here(all, next));
+    return next;
+}
+
+static void report_reading(const ranks *all, const int32_t *errors)
+{
+    int32_t worst = 0;
+
+    for (int rank = 0; rank < all->size; rank++)
+        if (is_here(all, rank) && errors[rank] > worst)
+            worst = errors[rank];
+    doctor_report_reading(worst);
+}
+
+/* Each rank reads a word of its neighbour's memory. */
+static bool try_reading(const ranks *all)
+{
+    doctor_place mine = doctor_show_word(), *places = calloc((size_t)all->size, sizeof *places);
+    int32_t error = 0, *errors = calloc((size_t)all->size, sizeof *errors);
+    int neighbour = neighbour_of(all);
+
+    bool told =
+        places && errors && muster_all_gather(&mine, places, 2, MUSTER_INT64, all->world) == MUSTER_OK;
+    if (told && neighbour != all->rank)
+        error = doctor_read_word(&places[neighbour]);
+    told = told && muster_all_gather(&error, errors, 1, MUSTER_INT32, all->world) == MUSTER_OK;
+    if (told && neighbour != all->rank && all->view.host[all->rank] == all->rank)
+        report_reading(all, errors);
+    free(places);
+    free(errors);
+    return told;
+}
+
+static void try_together(const ranks *all)
+{
+    const char *why = "";
+    double best_us;
+    int batches = 0;
+
+    if (!look_at_cpus(all) || !try_reading(all))
+        why = failure();
+    else
+        batches = doctor_time_batches(all->world, &best_us, &why);
+    if (batches == 0)
+        doctor_report(FINDING_BAD, NULL, "trial: the ranks cannot work together: %s", why);
+    else if (all->rank == 0)
         doctor_report(FINDING_GOOD, NULL,
                       "trial: all %d ranks, all_sum of 4 bytes in %.2f us, the best of %d times %d",
                       all->size, best_us, batches, DOCTOR_TRIES);
-    return batches > 0;
 }
 
 /* ---- one report ---- */
 
-/* A finding: a line, and those below it that are indented. */
-static size_t finding_bytes(const char *text)
+/* What a rank has found: so many bytes of text, and whether something is bad. */
+typedef struct found {
+    uint64_t bytes, bad;
+} found;
+
+/* Rank 0 prints what all have found; on all: whether something is bad. False: not all could be had. */
+static bool gather(const ranks *all, const char *own, bool *bad)
 {
-    const char *end = strchr(text, '\n');
-
-    while (end && end[1] == ' ')
-        end = strchr(end + 1, '\n');
-    return end ? (size_t)(end - text) + 1 : strlen(text);
-}
-
-/* Whether these lines are in the report. */
-static bool has(const char *report, const char *lines, size_t bytes)
-{
-    for (size_t one; *report; report += one) {
-        one = finding_bytes(report);
-        if (one == bytes && memcmp(report, lines, bytes) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Whether the rank says more than rank 0. */
-static bool adds(char *const *reports, int rank)
-{
-    const char *at = reports[rank];
-
-    for (size_t bytes; *at; at += bytes) {
-        bytes = finding_bytes(at);
-        if (!has(reports[0], at, bytes))
-            return true;
-    }
-    return false;
-}
-
-static void print_added(const ranks *all, char *const *reports, int rank)
-{
-    bool alike[RANKS_MAX] = { false };
-    char list[LIST_BYTES];
-
-    for (int other = rank; other < all->size; other++)
-        alike[other] =
-            all->view.host[other] == all->view.host[rank] && strcmp(reports[other], reports[rank]) == 0;
-    int count = list_ranks(alike, all->size, list, sizeof list);
-    printf("\nrank%s %s on %s:\n", plural((unsigned)count), list, all->view.where[rank]);
-    for (const char *at = reports[rank]; *at; at += finding_bytes(at))
-        if (!has(reports[0], at, finding_bytes(at)))
-            printf("%.*s", (int)finding_bytes(at), at);
-}
-
-static bool is_told(const ranks *all, char *const *reports, int rank)
-{
-    for (int other = 1; other < rank; other++)
-        if (all->view.host[other] == all->view.host[rank] && strcmp(reports[other], reports[rank]) == 0)
-            return true;
-    return false;
-}
-
-/* Rank 0 has all reports, one after the other, with zeros between them. */
-static bool print_all(const ranks *all, char *text, const size_t *bytes)
-{
-    char **reports = calloc((size_t)all->size, sizeof *reports);
-
-    for (int rank = 0; reports && rank < all->size; text += bytes[rank++])
-        reports[rank] = text;
-    if (reports)
-        fputs(reports[0], stdout);
-    for (int rank = 1; reports && rank < all->size; rank++)
-        if (adds(reports, rank) && !is_told(all, reports, rank))
-            print_added(all, reports, rank);
-    bool printed = reports != NULL;
-    free(reports);
-    return printed;
-}
-
-static bool gather(const ranks *all, const char *own)
-{
-    uint64_t mine = strlen(own) + 1, *lengths = calloc((size_t)all->size, sizeof *lengths);
+    found mine = { strlen(own) + 1, doctor_found_bad() }, *each = calloc((size_t)all->size, sizeof *each);
     size_t *bytes = calloc((size_t)all->size, sizeof *bytes), sum = 0;
     char *text = NULL;
 
-    bool done =
-        lengths && bytes && muster_all_gather(&mine, lengths, 1, MUSTER_UINT64, all->world) == MUSTER_OK;
-    for (int rank = 0; done && rank < all->size; rank++)
-        sum += bytes[rank] = (size_t)lengths[rank];
+    bool done = each && bytes && muster_all_gather(&mine, each, 2, MUSTER_UINT64, all->world) == MUSTER_OK;
+    for (int rank = 0; done && rank < all->size; rank++) {
+        sum += bytes[rank] = (size_t)each[rank].bytes;
+        *bad |= each[rank].bad != 0;
+    }
     if (done && all->rank == 0)
         done = (text = malloc(sum)) != NULL;
-    done = done && muster_gatherv(own, mine, text, bytes, NULL, MUSTER_UINT8, 0, all->world) == MUSTER_OK;
+    done =
+        done && muster_gatherv(own, mine.bytes, text, bytes, NULL, MUSTER_UINT8, 0, all->world) == MUSTER_OK;
     if (done && all->rank == 0)
-        done = print_all(all, text, bytes);
+        done = doctor_print_all(&all->view, all->size, text, bytes);
     free(text);
-    free(lengths);
+    free(each);
     free(bytes);
     return done;
 }
@@ -267,25 +268,47 @@ static void look(const ranks *all, void (*look_here)(bool machine))
     look_here(all->view.host[all->rank] == all->rank);
 }
 
-/* A rank that could not attach knows why; the others know its number and its words, and one of them tells. */
-static int refuse(void)
+/* Where all ranks have been told why none attaches, rank 0 tells the user. What a rank knows alone it tells
+ * itself: the others may wait for it in MPI, and say nothing. */
+static int refuse(const char *why)
 {
     static const char *const names[] = { "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK" };
     const char *rank = NULL;
 
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !rank; i++)
         rank = getenv(names[i]);
-    if (rank && strcmp(rank, "0") != 0)
+    bool is_other = rank && strcmp(rank, "0") != 0;
+    if (is_other && mst_mpi_is_refused())
         return EXIT_FAILURE;
-    doctor_report(FINDING_BAD, NULL, "mpi: muster_init(\"mpi\") fails: %s", muster_error_detail());
-    printf("\nRanks cannot work here under this launcher.\n");
+    doctor_report(FINDING_BAD, NULL, "mpi: %s%s%smuster_init(\"mpi\") fails: %s", is_other ? "on rank " : "",
+                  is_other ? rank : "", is_other ? " " : "", why);
+    if (!is_other)
+        printf("\nRanks cannot work here under this launcher.\n");
     return EXIT_FAILURE;
 }
 
-static int fail(const ranks *all)
+/* Of a report that is not whole: on rank 0 what there is. */
+static int fail(const ranks *all, const char *text, const char *why)
 {
-    fprintf(stderr, "muster doctor: rank %d: %s\n", all->rank, muster_error_detail());
+    if (all->rank != 0) {
+        fprintf(stderr, "muster doctor: rank %d: %s\n", all->rank, why);
+        return EXIT_FAILURE;
+    }
+    fputs(text, stdout);
+    doctor_report(FINDING_BAD, NULL, "report: what the other ranks have found cannot be had: %s", why);
+    printf("\nRanks cannot work here.\n");
     return EXIT_FAILURE;
+}
+
+static int tell(const ranks *all, const char *text)
+{
+    bool bad = false;
+
+    if (!gather(all, text, &bad))
+        return fail(all, text, failure());
+    if (all->rank == 0)
+        printf(bad ? "\nRanks cannot work here.\n" : "\nRanks can work here.\n");
+    return bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int doctor_of_ranks(void (*look_here)(bool machine))
@@ -293,25 +316,21 @@ int doctor_of_ranks(void (*look_here)(bool machine))
     ranks all = { .world = NULL };
     char *text = NULL;
     size_t bytes = 0;
-    int32_t bad, worst = 0;
 
-    if (muster_init(true, "mpi", &all.world) != MUSTER_OK || !mst_mpi_look(&all.view))
-        return refuse();
+    if (muster_init(true, "mpi", &all.world) != MUSTER_OK)
+        return refuse(muster_error_detail());
+    if (!mst_mpi_look(&all.view))
+        return refuse("this process has attached, and not by MPI");
     all.rank = muster_group_rank(all.world);
     all.size = muster_group_size(all.world);
     FILE *report = open_memstream(&text, &bytes);
     if (!report)
-        return fail(&all);
+        return fail(&all, "", "out of memory");
     doctor_report_to(report);
     look(&all, look_here);
-    bool done = look_at_cpus(&all) && try_together(&all);
+    try_together(&all);
     doctor_report_to(NULL);
-    done = fclose(report) == 0 && done && gather(&all, text);
+    int status = fclose(report) == 0 ? tell(&all, text) : fail(&all, "", "out of memory");
     free(text);
-    bad = doctor_found_bad();
-    if (!done || muster_all_max(&bad, &worst, 1, MUSTER_INT32, all.world) != MUSTER_OK)
-        return fail(&all);
-    if (all.rank == 0)
-        printf(worst ? "\nRanks cannot work here.\n" : "\nRanks can work here.\n");
-    return worst ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }
