@@ -326,9 +326,48 @@ static void stop(void)
         raise(SIGSTOP);
 }
 
+static void leaves(void)
+{
+}
+
+/* ---- an earlier world, whose arena stays open in this process ---- */
+
+static bool keep_arena(int fd, void *arg)
+{
+    (void)arg;
+    return dup(fd) >= 0;
+}
+
+static int do_nothing(muster_group *group, void *arg)
+{
+    (void)arg;
+    return muster_group_size(group) != 1;
+}
+
+static void launch_another(void)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    muster_report report = MUSTER_REPORT_INIT;
+
+    config.size = 1;
+    config.arena = keep_arena;
+    OK(muster_launch(&config, do_nothing, NULL, &report));
+}
+
+static void two_worlds(void)
+{
+    if (rank == size - 1)
+        SAY("%s: pid %d\n", name, (int)getpid());
+    stop();
+    OK(muster_barrier(world));
+    SAY("%s: done\n", name);
+}
+
+/* ---- what is seen of a job ---- */
+
 static void be_seen(void)
 {
-    muster_group *parity, *here;
+    muster_group *parity, *here, *ends;
     float one = 1, sum;
     int number = 7;
 
@@ -343,6 +382,9 @@ static void be_seen(void)
     OK(muster_barrier(world));
     stop();
     OK(muster_all_sum(&one, &sum, 1, MUSTER_FLOAT32, world));
+    stop();
+    if (rank == 0 || rank == size - 1)
+        OK(muster_group_subset(world, (int[]){ 0, size - 1 }, 2, &ends));
     stop();
     if (rank == 0)
         OK(muster_recv(&number, 1, MUSTER_INT32, size - 1, 5, world, NULL));
@@ -360,9 +402,11 @@ int main(int argc, char **argv)
     } cases[] = { { "bits", bits },           { "spread", spread }, { "aborts", aborts },
                   { "differs", differs },     { "floods", floods }, { "dies_elsewhere", dies_elsewhere },
                   { "host_dies", host_dies }, { "lasts", lasts },   { "leaves_part", leaves_part },
-                  { "be_seen", be_seen } };
+                  { "be_seen", be_seen },     { "leaves", leaves }, { "two_worlds", two_worlds } };
 
     name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "two_worlds") == 0)
+        launch_another();
     OK(muster_init(true, "mpi", &world));
     rank = muster_group_rank(world);
     size = muster_group_size(world);

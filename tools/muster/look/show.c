@@ -99,14 +99,12 @@ static void list_names(const muster_inspection *seen, char *names, size_t room)
     }
 }
 
-/* "  (host b: ranks 2 3 of 4)" */
+/* "  (host b: ranks 2 3 of 4)", of a world on several hosts. */
 static void print_host(const muster_inspection *seen)
 {
     bool here[RANKS_MAX] = { false };
     char ranks[100];
 
-    if (!seen->hosts)
-        return;
     for (int rank = 0; rank < seen->size && rank < RANKS_MAX; rank++)
         here[rank] = is_here(seen, rank);
     int count = list_ranks(here, RANKS_MAX, ranks, sizeof ranks);
@@ -117,6 +115,7 @@ static void print_host(const muster_inspection *seen)
 /* A process, once, with all worlds that it was found in: the largest, and what waits in any. */
 static void print_process(const job *jobs, int count, int at)
 {
+    const muster_inspection *spread = NULL;
     char command[200], names[120] = "";
     int ranks = 0, waiting = 0;
 
@@ -126,12 +125,15 @@ static void print_process(const job *jobs, int count, int at)
         ranks = count_here(&jobs[i].seen) > ranks ? count_here(&jobs[i].seen) : ranks;
         waiting += count_waiting(&jobs[i].seen);
         list_names(&jobs[i].seen, names, sizeof names);
+        if (!spread && jobs[i].seen.hosts)
+            spread = &jobs[i].seen;
     }
     read_command(jobs[at].pid, command, sizeof command);
     printf("%8d %6d %8d  %s", jobs[at].pid, ranks, waiting, command);
     if (names[0])
         printf("  [%s]", names);
-    print_host(&jobs[at].seen);
+    if (spread)
+        print_host(spread);
     printf("\n");
 }
 
