@@ -126,6 +126,78 @@ if command -v chromium >/dev/null; then # 1 us of 1000 fills a thousandth of the
 fi
 expect 1 "line 2 is not" sh -c "sed '2s/cpus/spus/' '$work/made.json' >'$work/cut' && '$TEST_COMMAND' trace '$work/cut'"
 
+# ---- hosts: their clocks differ, and times are put together by what they did together, or by their calendars ----
+# part FILE RANK STARTED LATER_US BEGAN_NS AHEAD_NS: what the host of that rank of two has: 200 operations, each of which the other
+# rank enters 800 us earlier or later, by a clock that shows so much more
+part() {
+    python3 - "$@" <<'EOF'
+import sys
+path, rank, started, later_us, began_ns, ahead_ns = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5], sys.argv[6]
+with open(path, "w") as file:
+    print('{"muster_trace":1,"ranks":2,"exact":1,"lost":0,"left_out":0,', file=file)
+    print('"part":{"job":7,"began_ns":%s,"ahead_ns":%s},' % (began_ns, ahead_ns), file=file)
+    for other in range(2):
+        print('"host_of":{"rank":%d,"first":%d,"here":%d,"name":"host %s"},' % (other, other, other == rank, "ab"[other]), file=file)
+    print('"displayTimeUnit":"ns","traceEvents":[', file=file)
+    for n in range(1, 201):
+        wait = 0 if rank == n % 2 else 800
+        print('{"ph":"X","pid":1,"tid":%d,"ts":%.3f,"dur":%.3f,"name":"all_sum 4 B","args":{"call":"all_sum","dtype":"int32","count":1,"bytes":4,"group":3,"world":1,"group_rank":%d,"group_size":2,"call_class":"collective","operation":%d,"peer":-1,"exact":1,"started":%d,"arrived":1,"waited_us":%.3f}},'
+              % (rank, n * 1000 - wait + later_us, wait + 1, rank, n, started, wait), file=file)
+    print('{"ph":"M","pid":1,"tid":0,"name":"process_name","args":{"name":"muster"}}\n]}', file=file)
+EOF
+}
+# later US FILE...: in the trace of these files rank 1 has entered as much later or earlier than rank 0 as it should, 800 us, and
+# US more.
+later() {
+    wanted_us=$1
+    shift
+    expect 0 "" "$TEST_COMMAND" report "$@" -o "$work/page.html"
+    checks=$((checks + 1))
+    python3 - "$work/page.html" "$wanted_us" <<'EOF' || fail "times of two hosts in one trace"
+import json, sys
+page, wanted = open(sys.argv[1]).read(), float(sys.argv[2])
+trace, _ = json.JSONDecoder().raw_decode(page[page.index('{"muster_trace":1'):])
+entered = {(e["tid"], e["args"]["operation"]): e["ts"] for e in trace["traceEvents"] if "call" in e.get("args", {})}
+assert len(entered) == 400 and min(entered.values()) >= 0, len(entered)
+for n in range(1, 201):
+    found = entered[1, n] - entered[0, n]
+    assert abs(found - (wanted + (-800 if n % 2 == 0 else 800))) < 0.01, (n, found, wanted)
+EOF
+}
+# Calendars an hour apart say nothing where operations do; both files may be the first.
+part "$work/a.json" 0 0 0 1000000000 1700000000000000000
+part "$work/b.json" 1 0 123456.789 5000000000 1700003600000000000
+later 0 "$work/a.json" "$work/b.json"
+later 0 "$work/b.json" "$work/a.json"
+expect 0 "" "$TEST_COMMAND" trace "$work/a.json" "$work/b.json"
+says 1 "^400 operations of 2 ranks in 0.200 s$"
+says 1 "^waiting is .*no rank in particular"
+# What was started says nothing of when others entered, so calendars do: they differ by 2.00025 s.
+part "$work/a.json" 0 1 0 1000000000 1700000000000000000
+part "$work/b.json" 1 1 0 7000000000 1699999996000250000
+later 2000250 "$work/a.json" "$work/b.json"
+later 2000250 "$work/b.json" "$work/a.json"
+# Clocks that nobody has.
+for clocks in "9223372036854775807 0" "-1 0" "0 9223372036854775807" "0 -9223372036854775808"; do
+    # shellcheck disable=SC2086
+    part "$work/wild.json" 1 1 0 $clocks
+    expect 1 "line 2 is not as muster run --trace writes it: the file is damaged" "$TEST_COMMAND" trace "$work/a.json" "$work/wild.json"
+done
+part "$work/a.json" 0 1 0 0 -1000000000000000000
+part "$work/b.json" 1 1 0 1000000000000000000 4000000000000000000
+expect 1 "b.json is more than a century away from the file before it: one of them is damaged" \
+    "$TEST_COMMAND" trace "$work/a.json" "$work/b.json"
+# Memory that is not enough is no damage.
+if [ -z "${TEST_SANITIZE-}" ]; then # which needs more than any limit
+    python3 - "$work/made.json" "$work/long.json" <<'EOF'
+import sys
+lines = open(sys.argv[1]).readlines()
+with open(sys.argv[2], "w") as file:
+    file.writelines(lines[:3] + lines[3:-2] * 100 + lines[-2:])
+EOF
+    expect 1 "long.json: out of memory at line [0-9]" sh -c 'ulimit -v 20000 && exec "$@"' sh "$TEST_COMMAND" trace "$work/long.json"
+fi
+
 # ---- a name that is no UTF-8 ----
 bytes=$(printf 'x\377 \355\240\200 \300\257 \364\220\200\200 \303\251\346\274\242\360\237\230\200 \303')
 expect 0 "" "$TEST_COMMAND" run -n 1 --trace "$work/bytes.json" -- sh -c true "$bytes"

@@ -9,6 +9,8 @@
 
 #include "tools/muster/trace/file.h"
 
+#define TIME_MAX_NS (4 * 1000000000000000000LL) /* 126 years */
+
 /* How much later the other's times may be made, as far as an operation says. */
 typedef struct bounds {
     int64_t least_ns, most_ns;
@@ -80,7 +82,7 @@ static int64_t find_shift(const trace *trace, const struct trace *other)
         at += order <= 0 ? count : 0;
         there += order >= 0 ? count_there : 0;
     }
-    return bounds.any ? bounds.least_ns + (bounds.most_ns - bounds.least_ns) / 2 : by_calendar_ns;
+    return bounds.any ? bounds.least_ns / 2 + bounds.most_ns / 2 : by_calendar_ns;
 }
 
 static void move(trace *trace, int64_t by_ns)
@@ -96,6 +98,19 @@ static void move(trace *trace, int64_t by_ns)
         trace->phases.list[i].begin_ns += by_ns;
         trace->phases.list[i].end_ns += by_ns;
     }
+}
+
+/* Whether more can be added without leaving what an int64_t holds: a file has times up to half of this, and
+ * clocks that differ by more than that (part.c) are those of a damaged one. */
+static bool is_near(const trace *trace)
+{
+    for (size_t i = 0; i < trace->count; i++)
+        if (trace->records[i].entered_ns < -TIME_MAX_NS || trace->records[i].done_ns > TIME_MAX_NS)
+            return false;
+    for (size_t i = 0; i < trace->phases.count; i++)
+        if (trace->phases.list[i].begin_ns < -TIME_MAX_NS || trace->phases.list[i].end_ns > TIME_MAX_NS)
+            return false;
+    return true;
 }
 
 static int64_t begin_of(const trace *trace)
@@ -150,6 +165,12 @@ static bool merge(const char *command, trace *trace, struct trace *other, const 
     if (!fit(command, trace, other, path))
         return false;
     move(other, find_shift(trace, other));
+    if (!is_near(other)) {
+        fprintf(stderr,
+                "muster %s: %s is more than a century away from the file before it: one of them is damaged\n",
+                command, path);
+        return false;
+    }
     if (!append(trace, other)) {
         fprintf(stderr, "muster %s: out of memory\n", command);
         return false;

@@ -10,6 +10,7 @@
 
 #define PART "\"part\":{"
 #define HOST "\"host_of\":{"
+#define YEARS_31_NS 1000000000000000000LL /* no clock that is set has run longer; a calendar ends in 2096 */
 
 void part_write(const trace *trace, int64_t begin_ns, FILE *file)
 {
@@ -39,7 +40,8 @@ static bool parse_part(const char *line, trace *trace)
     return has_part(trace) &&
            sscanf(line, PART "\"job\":%" SCNu64 ",\"began_ns\":%" SCNd64 ",\"ahead_ns\":%" SCNd64,
                   &trace->part->job, &trace->part->began_ns, &trace->part->ahead_ns) == 3 &&
-           trace->part->job != 0;
+           trace->part->job != 0 && trace->part->began_ns >= 0 && trace->part->began_ns <= YEARS_31_NS &&
+           trace->part->ahead_ns >= -YEARS_31_NS && trace->part->ahead_ns <= 4 * YEARS_31_NS;
 }
 
 static bool parse_host(const char *line, trace *trace)
