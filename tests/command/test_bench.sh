@@ -63,11 +63,12 @@ fi
 
 # ---- the machine's limits: on one CPU, without memory, and once the command is killed ----
 one_cpu="taskset -c $(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')"
-expect 0 "a cache line to another CPU" $one_cpu $bench -n 1 --seconds 0.01 barrier
+expect 0 "a cache line to another CPU [-0-9]* ns" $one_cpu $bench -n 1 --seconds 0.01 barrier
 checks=$((checks + 2))
 (ulimit -v 200000 && timeout $((120 * ${TEST_PATIENCE:-1})) $bench -n 1 --seconds 0.01 barrier) >"$work/out" 2>&1
 status=$?
-if [ $status -eq 124 ] || ! grep -q "not every limit of this machine was measured: out of memory; --no-limits" "$work/out"; then
+if [ $status -eq 124 ] || ! grep -q "not every limit of this machine was measured: out of memory; --no-limits" "$work/out" ||
+    ! grep -q "^# memory, .*: read - / -, write - / -, copy - / - .*; copy in cache -$" "$work/out" || grep -qw nan "$work/out"; then
     echo "FAILED: limits without memory: status $status"
     sed 's/^/    /' "$work/out"
     failures=$((failures + 1))

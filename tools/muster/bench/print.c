@@ -33,6 +33,21 @@ static void print_limits_json(const bench_limits *limits)
     print_number("cached_copy_1_gbps", limits->cache_copy_gbps, " },\n");
 }
 
+/* A dash, where it could not be measured. */
+static void print_limit(const char *before, int decimals, double value, const char *after)
+{
+    if (isnan(value))
+        printf("%s-%s", before, after);
+    else
+        printf("%s%.*f%s", before, decimals, value, after);
+}
+
+static void print_pair(const char *before, const double values[2])
+{
+    print_limit(before, 1, values[0], " / ");
+    print_limit("", 1, values[1], "");
+}
+
 void bench_print_limits(const bench_options *options, const bench_limits *limits)
 {
     if (options->json) {
@@ -55,12 +70,12 @@ void bench_print_limits(const bench_options *options, const bench_limits *limits
                options->neighbours == 1 ? "" : "es");
     if (!limits)
         return;
-    printf("# this machine: a cache line to another CPU %.0f ns, a futex wake %.1f us, one way\n",
-           limits->ping_ns, limits->wake_us);
-    printf("# memory, one process / two, GB/s: read %.1f / %.1f, write %.1f / %.1f, copy %.1f / %.1f "
-           "(read + written); copy in cache %.1f\n",
-           limits->read_gbps[0], limits->read_gbps[1], limits->write_gbps[0], limits->write_gbps[1],
-           limits->copy_gbps[0], limits->copy_gbps[1], limits->cache_copy_gbps);
+    print_limit("# this machine: a cache line to another CPU ", 0, limits->ping_ns, " ns");
+    print_limit(", a futex wake ", 1, limits->wake_us, " us");
+    print_pair(", one way\n# memory, one process / two, GB/s: read ", limits->read_gbps);
+    print_pair(", write ", limits->write_gbps);
+    print_pair(", copy ", limits->copy_gbps);
+    print_limit(" (read + written); copy in cache ", 1, limits->cache_copy_gbps, "\n");
 }
 
 void bench_print_case(const bench_options *options, const bench_case *which)
