@@ -42,6 +42,11 @@ def levels(cell):
 
 
 def main():
+    try:
+        gdb.lookup_type("mst_group")
+    except gdb.error:
+        raise gdb.GdbError("there is no debug information of muster in this process: it is no rank, or muster was "
+                           "built without -g") from None
     group = find_group()
     subarena, sequence = group["subarena"], group["collectives"]
     print(f"rank {int(subarena['rank'])} of {int(subarena['size'])}: round {int(sequence['round'])} of the sequence of "

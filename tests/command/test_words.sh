@@ -28,6 +28,10 @@ words() {
         echo "this user may attach to nobody"
         exit 77
     fi
+    if grep -q "there is no debug information of muster" "$work/words" "$work/errors"; then
+        echo "skipped: muster was built without debug information, by which gdb finds the words"
+        exit 77
+    fi
     if ! grep -qE "^rank $1 of 4: round [1-9]" "$work/words" || [ "$(grep -cE '^ +[0-3] +[0-9]+ ' "$work/words")" -ne 4 ]; then
         cat "$work/words" "$work/errors"
         echo "the words of four ranks were expected"
