@@ -57,7 +57,7 @@
     ROW(one_copy_bytes_min, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                                   \
     ROW(one_copy_bytes_min_oversubscribed, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                    \
     ROW(one_copy_bytes_max, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                                   \
-    ROW(nontemporal_bytes_min, 1, MST_NEVER, MST_KIB(2), MST_KIB(64), MST_KIB(2))                            \
+    ROW(nontemporal_bytes_min, 1, MST_NEVER, 1280, MST_KIB(64), MST_KIB(2))                                  \
     ROW(nontemporal_max_ratio, 1, 100, 4, 4, 4)                                                              \
     ROW(libc_copy_bytes_min, MST_KIB(2), MST_NEVER, MST_NEVER, MST_KIB(2), MST_NEVER)                        \
     ROW(stream_bytes_min, MST_KIB(256), MST_NEVER, MST_QUARTER_OF_CACHE, MST_QUARTER_OF_CACHE,               \

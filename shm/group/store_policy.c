@@ -12,6 +12,8 @@
 #define REST_MIN_BYTES (1ULL << 20)
 #define REST_MAX 1024
 #define REST_MAX_BYTES (128ULL << 20)
+#define DRAIN_BYTES                                                                                          \
+    (16ULL << 10)              /* a CPU still holds so many stores, or most of them, when their copy ends */
 #define LAP_BYTES (2ULL << 20) /* of the largest ring: bytes written before the ring wraps around */
 #define PS_PER_NS 1000
 
@@ -77,14 +79,26 @@ static void change(mst_store_policy *policy, mst_store_size *size, bool nontempo
             policy->sizes[i].rest = REST_MIN;
 }
 
+/* How many times as long, in percent, ordinary stores may take. A short copy, whose stores are waited for,
+ * takes longer of either kind, so that less of it tells the two apart. */
+static int ratio_percent(const mst_store_policy *policy, size_t bytes)
+{
+    static const int of_max[] = { 25, 25, 40, 75 }; /* percent, of sizes below DRAIN_BYTES */
+
+    if (policy->aim != MST_STORE_POLICY_FOR_READER)
+        return 100;
+    return policy->plan.max_ratio * (bytes < DRAIN_BYTES ? of_max[mst_store_size_of(bytes)] : 100);
+}
+
 static void decide(mst_store_policy *policy, mst_store_size *size, size_t bytes)
 {
     int64_t ordinary_ps = size->sum_ps[0] - size->longest_ps[0];
     int64_t nontemporal_ps = size->sum_ps[1] - size->longest_ps[1];
-    int max_ratio = policy->aim == MST_STORE_POLICY_FOR_READER ? policy->plan.max_ratio : 1;
-    int ratio_to_stay = (max_ratio * 7 + 5) / 10; /* hysteresis: large copies come near the limit at times */
     bool is_nontemporal = mst_load32_rlx(&size->nontemporal);
-    bool nontemporal = ordinary_ps > (is_nontemporal ? ratio_to_stay : max_ratio) * nontemporal_ps;
+    int limit = ratio_percent(policy, bytes);
+    if (is_nontemporal)
+        limit = limit * 7 / 10; /* hysteresis: large copies come near the limit at times */
+    bool nontemporal = ordinary_ps * 100 > limit * nontemporal_ps;
     bool doubted = nontemporal != is_nontemporal;
     uint64_t rest_min = within(REST_MIN_BYTES / bytes, REST_MIN_LARGE, REST_MIN);
     uint64_t rest_max = within(REST_MAX_BYTES / bytes, REST_MIN, REST_MAX);
@@ -101,6 +115,9 @@ static void decide(mst_store_policy *policy, mst_store_size *size, size_t bytes)
 void mst_store_tried(mst_store_policy *policy, size_t bytes)
 {
     mst_store_size *size = &policy->sizes[mst_store_size_of(bytes)];
+
+    if (bytes < DRAIN_BYTES)
+        mst_add64_sc(&policy->drained, 1); /* waits for the stores before it */
     int64_t ps = (mst_os_now_ns() - policy->began_ns) * PS_PER_NS / (int64_t)bytes;
     int way = size->tried & 1;
 

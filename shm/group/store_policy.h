@@ -13,8 +13,8 @@
  * other CPU has read yet tell nothing.
  *
  * A policy belongs to memory that one thread writes over and over: a group's staging, a channel. Costs a
- * comparison and a count per copy; a trial costs two clock reads per copy, and some copies of the slower
- * kind. It affects only speed.
+ * comparison and a count per copy; a trial costs two clock reads per copy, a wait for the stores of a short
+ * one, and some copies of the slower kind. It affects only speed.
  */
 #ifndef MST_STORE_POLICY_H
 #define MST_STORE_POLICY_H
@@ -30,15 +30,16 @@ typedef struct mst_store_plan {
     size_t nontemporal_bytes_min; /* smaller copies use ordinary stores */
     bool fixed;                   /* all larger ones are non-temporal, without trials */
     int max_ratio; /* of the writer's time with ordinary stores to that with non-temporal ones: above it a
-                      copy for a reader is non-temporal, until the ratio is at most seven tenths of this */
+                      copy for a reader is non-temporal, until the ratio is at most seven tenths of this; of
+                      copies below 16 KiB a part of this, as store_policy.c has it */
 } mst_store_plan;
 
 /* Whose time is minimised. The reader gains by finding a copy in a cache, which the writer cannot measure. */
 typedef enum mst_store_aim { MST_STORE_POLICY_FOR_READER, MST_STORE_POLICY_FOR_WRITER } mst_store_aim;
 
-/* Size classes of copies: 2 KiB and up to 4 KiB, and so on; the last is 256 KiB and more. */
-#define MST_STORE_POLICY_SIZES 8
-#define MST_STORE_POLICY_BYTES_LOG2 11
+/* Size classes of copies: 1 KiB and up to 2 KiB, and so on; the last is 256 KiB and more. */
+#define MST_STORE_POLICY_SIZES 9
+#define MST_STORE_POLICY_BYTES_LOG2 10
 
 typedef struct mst_store_size {
     _Atomic uint32_t nontemporal; /* 1: the kind of copies that are not on trial; read by other threads */
@@ -55,7 +56,8 @@ typedef struct mst_store_size {
 typedef struct mst_store_policy {
     mst_store_plan plan;
     mst_store_aim aim;
-    int64_t began_ns; /* of the copy that is being timed; 0: none */
+    int64_t began_ns;         /* of the copy that is being timed; 0: none */
+    _Atomic uint64_t drained; /* copies whose stores were waited for */
     mst_store_size sizes[MST_STORE_POLICY_SIZES];
 } mst_store_policy;
 

@@ -83,6 +83,24 @@ START_TEST(test_a_reader_is_worth_more_of_the_writers_time)
 }
 END_TEST
 
+/* Those of a slow pair take one and a half times as long, and those of a large copy four times. */
+START_TEST(test_a_short_copy_may_take_less_time_more)
+{
+    const copy_times slower = { 15000, 10000 };
+    mst_store_policy policy;
+
+    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 1280, .max_ratio = 4 },
+                   MST_STORE_POLICY_FOR_READER);
+    count_nontemporal(&policy, 1280, slower);
+    ck_assert(mst_store_is_nontemporal(&policy, 1280));
+    ck_assert(!mst_store_is_nontemporal(&policy, 1279));
+    count_nontemporal(&policy, COPY_BYTES, slower);
+    ck_assert(!mst_store_is_nontemporal(&policy, COPY_BYTES));
+    count_nontemporal(&policy, 1280, fast_pair);
+    ck_assert(!mst_store_is_nontemporal(&policy, 1280));
+}
+END_TEST
+
 /* Else what is near the limit would be tried all the time. */
 START_TEST(test_leaving_a_way_takes_more_than_staying)
 {
@@ -205,6 +223,7 @@ int main(void)
     tcase_add_test(tests, test_the_faster_way_is_taken);
     tcase_add_test(tests, test_it_is_found_out_again_when_it_changes);
     tcase_add_test(tests, test_a_reader_is_worth_more_of_the_writers_time);
+    tcase_add_test(tests, test_a_short_copy_may_take_less_time_more);
     tcase_add_test(tests, test_leaving_a_way_takes_more_than_staying);
     tcase_add_test(tests, test_what_another_has_found_is_believed_and_tried);
     tcase_add_test(tests, test_the_first_copies_of_a_size_go_its_neighbours_way_untimed);
