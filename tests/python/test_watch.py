@@ -47,7 +47,7 @@ class Watch(unittest.TestCase):
             process.kill()
 
     def test_ends_a_worker(self):
-        self.assertEqual(self.end_of("VllmWorker-1", _watch_broken), -signal.SIGTERM)
+        self.assertEqual(self.end_of("VllmWorker-1", _watch_broken), os.EX_SOFTWARE)
 
     def test_ends_nobody_else(self):
         """As a program that runs vLLM in a process of multiprocessing's."""

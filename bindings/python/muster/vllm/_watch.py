@@ -2,19 +2,20 @@
 
 vLLM's executor learns of a worker that ends, and of an exception in the rank whose output it waits for. Of one in
 another rank it learns nothing, and waits on for minutes. A worker with a broken group can do nothing any more, so it
-ends, if neither it nor the group has ended by then. Other processes of vLLM's, as where a program is a rank itself, have
-the exception.
+ends, if neither it nor the group has ended by then: at once, as an orderly end of a process with so many modules takes
+seconds, for which everybody would wait. Other processes of vLLM's, as where a program is a rank itself, have the exception.
 """
 
+import contextlib
 import multiprocessing
 import os
-import signal
+import sys
 import threading
 
 import muster
 
 _LOOK_S = 0.2
-_END_S = 1  # vLLM ends the worker meanwhile, if it knows
+_END_S = 0.5  # the worker shows its exception meanwhile, and leaves the group, if vLLM ends it
 _WORKERS = "VllmWorker"  # as vLLM's executor names their processes, with their number
 
 _waking = threading.Event()  # never set: a wait for it is a sleep that ends with the process
@@ -64,7 +65,10 @@ def _end_worker(group):
     with _lock:
         is_needed = any(known is group for known in _told)
     if is_needed and multiprocessing.current_process().name.startswith(_WORKERS):
-        os.kill(os.getpid(), signal.SIGTERM)  # vLLM's handler ends the worker in order
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(os.EX_SOFTWARE)
 
 
 def _run():
