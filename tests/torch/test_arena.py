@@ -172,6 +172,15 @@ def forked_beside_threads():
         thread.join()
 
 
+def of_many_sizes():
+    """What sizes that never come again have had serves other ones."""
+    with muster.torch.use_arena(alone()):
+        kept = torch.empty(MANY)
+        addresses = [torch.empty(MANY + (1 << 10) * size).data_ptr() for size in range(1000)]
+    assert is_shared(kept) and kept.data_ptr() not in addresses
+    assert max(addresses) - min(addresses) < 1 << 26, addresses  # of some GB in all
+
+
 class LetsGo:
     """Standard output that has tensors until it is flushed, which a rank's is last."""
 
@@ -216,6 +225,9 @@ class Arenas(unittest.TestCase):
 
     def test_forked_beside_threads(self):
         values(1, forked_beside_threads)
+
+    def test_of_many_sizes(self):
+        values(1, of_many_sizes)
 
     def test_rank_ends(self):
         rank_ends()

@@ -181,12 +181,17 @@ void *Arena::take(size_t bytes)
     if (auto found = unused_.find(bytes); found != unused_.end() && !found->second.empty()) {
         data = found->second.back();
         found->second.pop_back();
-        return data;
+        unused_bytes_ -= bytes;
+    } else {
+        if (unused_bytes_ > most_bytes_)
+            free_unused();
+        if (muster_alloc(group_, bytes, &data) == MUSTER_ERR_NO_SPACE) {
+            free_unused();
+            muster_alloc(group_, bytes, &data);
+        }
     }
-    if (muster_alloc(group_, bytes, &data) == MUSTER_ERR_NO_SPACE) {
-        free_unused();
-        muster_alloc(group_, bytes, &data);
-    }
+    used_bytes_ += data ? bytes : 0;
+    most_bytes_ = std::max(most_bytes_, used_bytes_);
     return data;
 }
 
@@ -195,6 +200,8 @@ void Arena::give(void *data, size_t bytes)
     std::lock_guard<std::mutex> held(mutex_);
 
     unused_[bytes].push_back(data);
+    unused_bytes_ += bytes;
+    used_bytes_ -= bytes;
 }
 
 void Arena::free_unused()
@@ -203,6 +210,7 @@ void Arena::free_unused()
         for (void *data : list)
             muster_free(group_, data);
     unused_.clear();
+    unused_bytes_ = 0;
 }
 
 Arena::~Arena()

@@ -1,6 +1,7 @@
 // Tensors in a group's arena, where other ranks read them without a copy: within muster.torch.use_arena(),
 // PyTorch's memory on the CPU comes from there. Blocks that are given back serve the next ones of their size,
-// as the library looks through all of a rank's buffers at each call.
+// as the library looks through all of a rank's buffers at each call; of sizes that never come again there are
+// not more bytes than tensors have had at a time.
 #pragma once
 
 #include <map>
@@ -48,6 +49,7 @@ class Arena : public std::enable_shared_from_this<Arena>
     const Process process_;
     std::mutex mutex_;
     std::map<size_t, std::vector<void *>> unused_;
+    size_t unused_bytes_ = 0, used_bytes_ = 0, most_bytes_ = 0; // the most that were used at a time
 };
 
 } // namespace muster_torch
