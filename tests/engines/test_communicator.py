@@ -9,14 +9,17 @@ import os
 import sys
 import tempfile
 import traceback
+import types
 import unittest
+from unittest import mock
 
 os.environ["VLLM_PLUGINS"] = "muster"
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 
 import torch
-from vllm.config import VllmConfig, set_current_vllm_config
+from vllm.config import ParallelConfig, VllmConfig, set_current_vllm_config
 from vllm.distributed import parallel_state
+from vllm.distributed.device_communicators.cpu_communicator import CpuCommunicator
 from vllm.platforms import current_platform
 
 import muster.torch  # noqa: F401: compiled, and loaded, once for all ranks
@@ -199,6 +202,43 @@ class Operations(unittest.TestCase):
         self.check(body, (2,))
 
 
+def _is_shared(x):
+    """Whether it lies in memory that ranks share."""
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        for line in maps:
+            extent, kind = line.split()[:2]
+            begin, end = (int(word, 16) for word in extent.split("-"))
+            if begin <= x.data_ptr() < end:
+                return kind[3] == "s"
+    return False
+
+
+class Arena(unittest.TestCase):
+    def test_large_steps(self):
+        """Of a worker: their tensors are where the other ranks read them; those of small steps are not."""
+        from muster.vllm.worker import MusterWorker
+
+        def body(rank):
+            worker = MusterWorker.__new__(MusterWorker)
+            worker.model_config = types.SimpleNamespace(get_hidden_size=lambda: 1024, dtype=torch.float32)
+            shared = []
+            for tokens in (1, 255, 256, 2048):
+                with worker._memory_for(tokens):
+                    x = _of(rank, tokens, 1024)
+                shared.append(_is_shared(x))
+                parallel_state.get_tp_group().all_reduce(x)
+                self.assertTrue(torch.equal(x, _of(0, tokens, 1024) + _of(1, tokens, 1024)))
+            return shared
+
+        self.assertEqual(run(body, tensor=2), [[False, False, True, True]] * 2)
+
+    def test_worker(self):
+        """vLLM takes muster's, unless the program has named one."""
+        for named, taken in (("auto", "muster.vllm.worker.MusterWorker"), ("own.Worker", "own.Worker")):
+            config = VllmConfig(parallel_config=ParallelConfig(worker_cls=named))
+            self.assertEqual(config.parallel_config.worker_cls, taken)
+
+
 class Groups(unittest.TestCase):
     def test_tensor_dicts_between_stages(self):
         def body(rank):
@@ -240,11 +280,9 @@ class Groups(unittest.TestCase):
         def body(rank):
             return type(parallel_state.get_tp_group().device_communicator).__name__
 
-        own, _meet._place = _meet._place, lambda: os.getpid()
-        try:
+        with mock.patch.object(_meet, "_place", os.getpid), mock.patch.object(
+                CpuCommunicator, "_all_group_ranks_share_shm_group_name", lambda self: False):
             self.assertEqual(run(body, tensor=2), ["CpuCommunicator"] * 2)
-        finally:
-            _meet._place = own
 
 
 if __name__ == "__main__":

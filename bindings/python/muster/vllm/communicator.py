@@ -4,6 +4,8 @@ What compiled graphs contain are operators, of which each is one opaque step the
 graphs are muster's calls on tensors. Results of reductions have the same bits on all ranks: in rank order, rounded once.
 """
 
+import contextlib
+
 import torch
 from vllm.distributed.device_communicators.base_device_communicator import DeviceCommunicatorBase
 from vllm.distributed.device_communicators.cpu_communicator import CpuCommunicator
@@ -39,6 +41,7 @@ class MusterCommunicator(CpuCommunicator):
         DeviceCommunicatorBase.__init__(self, cpu_group, device, device_group, unique_name, use_all2all=use_all2all)
         self._group = group
         self._operators, self._handle = _operators.operators_of(group)
+        self._arena = None
         self.dist_module = torch.distributed
         self.supports_tensor_dict = True
         if self.use_all2all:
@@ -50,10 +53,21 @@ class MusterCommunicator(CpuCommunicator):
 
     def destroy(self):
         if self._group is not None:
+            self._arena = None  # the group would stay for it
             _watch.forget(self._group)
             _operators.forget(self._group)
             self._group._leave()
             self._group = None
+
+    def arena(self):
+        """Within it, tensors are made where the other ranks read them, if muster.torch has that."""
+        import muster.torch
+
+        if not muster.torch.is_compiled:
+            return contextlib.nullcontext()
+        if self._arena is None:
+            self._arena = muster.torch.use_arena(self._group)
+        return self._arena
 
     # ---- in compiled graphs ----
 
