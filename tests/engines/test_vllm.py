@@ -1,9 +1,10 @@
-"""vLLM with tensor parallel 2 on muster, for real: `vllm serve` on a tiny random model, the openai client, streams, eight at
-the same time; a worker that is killed, or stopped, under load; tokens as with vLLM's own memory, and gloo.
+"""vLLM with two ranks on muster, for real: `vllm serve` on a tiny random model, the openai client, streams, eight at the same
+time; a worker that is killed, or stopped, under load; compiled, stages of a pipeline, spread experts; tokens as with vLLM's
+own memory, and gloo.
 
     test_vllm.py [CLASS.CASE]...
 
-Uses TEST_MODEL (what tiny_model.py has made), and own_gloo.py, installed.
+Uses TEST_MODEL and TEST_EXPERTS (what tiny_model.py has made), and own_gloo.py, installed.
 """
 
 import os
@@ -15,7 +16,9 @@ import engine
 
 MODEL = os.environ["TEST_MODEL"]
 TIMEOUT_S = 5
-_SEEN = {}  # how vLLM's ranks were joined: what it answered
+EAGER = "--enforce-eager"
+LONG = [2 + 7 * place % 500 for place in range(1500)]  # a prompt as tokens, whose activations are in the arena
+_SEEN = {}  # how vLLM's ranks were joined, and its options: what it answered
 
 
 def _cpus():
@@ -23,19 +26,19 @@ def _cpus():
     return f"{cpus[0]}|{cpus[1]}" if len(cpus) > 1 else "nobind"
 
 
-def serve(port, joined="muster", *options):
+def serve(port, joined="muster", *options, model=MODEL, tensor=2):
     """`joined`: muster, own, which is vLLM's shared memory, or gloo."""
     environment = {"VLLM_CPU_OMP_THREADS_BIND": _cpus(), "VLLM_PLUGINS": joined, "MUSTER_TIMEOUT": str(TIMEOUT_S)}
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", MODEL, "--served-model-name", "tiny",
-               "--tensor-parallel-size", "2", "--dtype", "float32", "--kv-cache-memory-bytes", str(1 << 28),
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--served-model-name", "tiny",
+               "--tensor-parallel-size", str(tensor), "--dtype", "float32", "--kv-cache-memory-bytes", str(1 << 28),
                "--max-model-len", "2048", "--max-num-seqs", "16", "--host", "127.0.0.1", "--port", str(port), *options]
     return engine.Server(command, port, "Application startup complete", environment)
 
 
 def _answers(server):
-    """Tokens of each prompt, alone, streamed, and all at the same time."""
+    """Tokens of each prompt alone, and of a long one; of some as a stream; and of the short ones at the same time."""
     client = server.client()
-    alone = [engine.complete(client, "tiny", prompt) for prompt in engine.PROMPTS]
+    alone = [engine.complete(client, "tiny", prompt) for prompt in [*engine.PROMPTS, LONG]]
     streamed = ["".join(engine.stream(client, "tiny", prompt)) for prompt in engine.PROMPTS[:2]]
     together = engine.complete_all(client, "tiny", engine.PROMPTS)
     return alone, streamed, together
@@ -46,14 +49,14 @@ class Serving(unittest.TestCase):
 
     port = engine.free_port()
 
-    def answer(self, joined, *options):
-        server = serve(self.port, joined, *options)
+    def answer(self, joined, *options, **how):
+        server = serve(self.port, joined, *options, **how)
         try:
             alone, streamed, together = _answers(server)
             self.assertEqual(streamed, alone[:2])
-            self.assertEqual(together, alone)
+            self.assertEqual(together, alone[:-1])
             self.assertGreater(len(set(alone)), 1, "all prompts have one answer")
-            _SEEN[joined] = alone
+            _SEEN.setdefault((joined, options), alone)
             step_ms = engine.decode_step_ms(server.client(), "tiny", engine.PROMPTS[0])
             print(f"{joined} {' '.join(options)}: {step_ms:.2f} ms from token to token, at the client")
         except BaseException:
@@ -78,9 +81,8 @@ class Serving(unittest.TestCase):
         print(f"clients have {type(load.errors[0]).__name__}: {load.errors[0]}, after {took:.1f} s of load")
 
     def test_1_killed(self):
-        server = self.answer("muster", "--enforce-eager")
+        server = self.answer("muster", EAGER)
         self.assertIn("muster serves tp:0", server.text())
-        self.assertNotIn("init_shm_manager", server.text())
         worker = server.worker("Worker_TP1")
         load = engine.Load(server.client(), "tiny", 1500)
         worker.kill()
@@ -91,7 +93,7 @@ class Serving(unittest.TestCase):
 
     def test_2_stopped(self):
         """On the same port, at once. The rank whose output vLLM waits for is the one that is stopped."""
-        server = self.answer("muster", "--enforce-eager")
+        server = self.answer("muster", EAGER)
         worker = server.worker("Worker_TP0")
         load = engine.Load(server.client(), "tiny", 1500)
         worker.suspend()
@@ -106,17 +108,29 @@ class Serving(unittest.TestCase):
         self.end(server)
 
     def test_4_own(self):
+        """Tokens in float32 are those of vLLM's own memory, and of gloo."""
+        if ("muster", (EAGER,)) not in _SEEN:  # this case alone
+            self.end(self.answer("muster", EAGER))
         for joined in ("own", "gloo"):
             with self.subTest(joined):
-                before = _SEEN.get("muster")
-                server = self.answer(joined, "--enforce-eager")
+                server = self.answer(joined, EAGER)
                 server.terminate()
                 server.wait_until_all_ended()
                 self.assertNotIn("muster serves", server.text())
-                if before:
-                    self.assertEqual(_SEEN[joined], before)
+                self.assertEqual(_SEEN[joined, (EAGER,)], _SEEN["muster", (EAGER,)])
                 for name in server.left_in_shared_memory():
                     pathlib.Path("/dev/shm", name).unlink()
+
+    def test_5_pipeline(self):
+        server = self.answer("muster", EAGER, "--pipeline-parallel-size", "2", tensor=1)
+        self.assertIn("muster serves pp:0", server.text())
+        self.end(server)
+
+    def test_6_experts(self):
+        """Spread over the ranks."""
+        server = self.answer("muster", EAGER, "--enable-expert-parallel", model=os.environ["TEST_EXPERTS"])
+        self.assertIn("muster serves ep:0", server.text())
+        self.end(server)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Makes a random Llama of some 13 million parameters, with a tokenizer of its own, in a folder: tiny_model.py FOLDER"""
+"""Makes a random Llama of some 13 million parameters, with a tokenizer of its own, in a folder: tiny_model.py FOLDER
+
+With a number of experts, tiny_model.py FOLDER 4: a Mixtral, whose layers have that many, of which a token takes two.
+"""
 
 import json
 import pathlib
@@ -15,10 +18,26 @@ CONFIG = {
 TEXT = "the ranks of a group meet in one arena and each reads what the others have written there . "
 
 
-def _weights():
+def _config(experts):
+    return CONFIG if not experts else {**CONFIG, "architectures": ["MixtralForCausalLM"], "model_type": "mixtral",
+                                       "num_local_experts": experts, "num_experts_per_tok": 2, "sliding_window": None}
+
+
+def _shapes_of_mlp(experts):
+    hidden, inner = CONFIG["hidden_size"], CONFIG["intermediate_size"]
+    if not experts:
+        return {"mlp.gate_proj": (inner, hidden), "mlp.up_proj": (inner, hidden), "mlp.down_proj": (hidden, inner)}
+    shapes = {"block_sparse_moe.gate": (experts, hidden)}
+    for expert in range(experts):
+        name = f"block_sparse_moe.experts.{expert}"
+        shapes |= {f"{name}.w1": (inner, hidden), f"{name}.w3": (inner, hidden), f"{name}.w2": (hidden, inner)}
+    return shapes
+
+
+def _weights(experts):
     """By the names of transformers; of a spread at which different prompts go on differently."""
     random = np.random.default_rng(0)
-    hidden, inner, head = CONFIG["hidden_size"], CONFIG["intermediate_size"], CONFIG["head_dim"]
+    hidden, head = CONFIG["hidden_size"], CONFIG["head_dim"]
     queries, keys = head * CONFIG["num_attention_heads"], head * CONFIG["num_key_value_heads"]
 
     def matrix(rows, columns):
@@ -28,8 +47,7 @@ def _weights():
                "lm_head.weight": matrix(CONFIG["vocab_size"], hidden), "model.norm.weight": np.ones(hidden, np.float32)}
     for layer in range(CONFIG["num_hidden_layers"]):
         shapes = {"self_attn.q_proj": (queries, hidden), "self_attn.k_proj": (keys, hidden),
-                  "self_attn.v_proj": (keys, hidden), "self_attn.o_proj": (hidden, queries), "mlp.gate_proj": (inner, hidden),
-                  "mlp.up_proj": (inner, hidden), "mlp.down_proj": (hidden, inner)}
+                  "self_attn.v_proj": (keys, hidden), "self_attn.o_proj": (hidden, queries), **_shapes_of_mlp(experts)}
         for name, shape in shapes.items():
             weights[f"model.layers.{layer}.{name}.weight"] = matrix(*shape)
         for name in ("input_layernorm", "post_attention_layernorm"):
@@ -52,14 +70,14 @@ def _make_tokenizer(folder):
     fast.save_pretrained(folder)
 
 
-def make(folder):
+def make(folder, experts=0):
     from safetensors.numpy import save_file
 
     pathlib.Path(folder).mkdir()
-    pathlib.Path(folder, "config.json").write_text(json.dumps(CONFIG))
-    save_file(_weights(), f"{folder}/model.safetensors", {"format": "pt"})
+    pathlib.Path(folder, "config.json").write_text(json.dumps(_config(experts)))
+    save_file(_weights(experts), f"{folder}/model.safetensors", {"format": "pt"})
     _make_tokenizer(folder)
 
 
 if __name__ == "__main__":
-    make(sys.argv[1])
+    make(sys.argv[1], *map(int, sys.argv[2:]))
