@@ -42,6 +42,10 @@ done
 for buffers in "" --arena "--arena --in-place"; do
     expect 0 "every result was right" $bench --check --started -n 3 -e 1M $buffers $all
 done
+expect 0 "^# 3 threads of each rank in one collective$" $bench --check -n 2 --threads 3 -e 4M $all
+expect 0 "every result was right" $bench --check -n 3 --threads 2 --arena --in-place -e 1M $all
+expect 0 '"threads": 2' $bench --check -n 2 --threads 2 --json -e 4 barrier
+expect 2 "a number of threads from 1 to 1024" $bench --threads 0
 expect 0 "buffers, started$" $bench --check --started -e 4 barrier
 expect 0 '"started": true' $bench --check --json --started -e 4 barrier
 expect 0 "every result was right" $bench --check -n 1 -e 64K all_sum all_gather barrier

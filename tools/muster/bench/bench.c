@@ -36,6 +36,7 @@ static const char help[] =
     "      --arena          arena buffers, which peers read zero-copy\n"
     "      --in-place       where the operation has an in-place form\n"
     "      --started        collectives are started, and then waited for\n"
+    "      --threads N      of each rank, which do each collective together (1)\n"
     "      --seconds S      of measuring per line (0.3)\n"
     "      --neighbours N   with N other busy processes on each CPU, as on a machine that is shared\n"
     "      --no-limits      do not measure the machine first\n"
@@ -125,6 +126,7 @@ static const cli_option known[] = {
     { "arena", 0, CLI_FLAG, AT(arena) },
     { "in-place", 0, CLI_FLAG, AT(in_place) },
     { "started", 0, CLI_FLAG, AT(started) },
+    { "threads", 0, CLI_COUNT, AT(threads), "a number of threads from 1 to 1024" },
     { "seconds", 0, CLI_OWN, .take = take_seconds, .expected = "a time, such as 0.5" },
     { "neighbours", 0, CLI_COUNT, AT(neighbours), "a number of processes from 1 to 1024" },
     { "no-limits", 0, CLI_FLAG, AT(no_limits) },
@@ -223,7 +225,8 @@ int command_bench(int argc, char **argv)
                               .factor = 4,
                               .dtype = MUSTER_FLOAT32,
                               .op = MUSTER_SUM,
-                              .seconds = 0.3 };
+                              .seconds = 0.3,
+                              .threads = 1 };
     int status = parse_options(&syntax, argc, argv, &options);
     if (status != OPTIONS_PARSED)
         return status;

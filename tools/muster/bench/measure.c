@@ -23,6 +23,7 @@
 #include "tools/muster/bench/options.h"
 #include "tools/muster/bench/print.h"
 #include "tools/muster/bench/started.h"
+#include "tools/muster/bench/threads.h"
 
 #define BATCH_NS 20000
 #define BATCHES_MIN 5
@@ -263,6 +264,8 @@ int bench_rank(muster_group *world, void *arg)
     size_t element = muster_dtype_size(options->dtype), ranks = (size_t)muster_group_size(world);
     long wrong = 0;
 
+    if (!bench_threads_start(world, options->threads))
+        return 1;
     for (int i = 0; i < options->case_count; i++) {
         const bench_case *which = options->cases[i];
         size_t parts = element * (which->in_all || which->out_blocks == BENCH_EACH ? ranks : 1);
@@ -287,6 +290,8 @@ int bench_rank(muster_group *world, void *arg)
                 break;
         }
     }
+    if (!bench_threads_stop(world))
+        return give_up();
     if (shows && !bench_print_end(options, wrong))
         return 1;
     return wrong ? 3 : 0;

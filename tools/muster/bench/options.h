@@ -16,6 +16,7 @@ typedef struct bench_options {
     bool arena;    /* buffers from muster_alloc */
     bool in_place; /* where the operation has an in-place form */
     bool started;  /* collectives are started, and waited for */
+    int threads;   /* of each rank, in one collective */
     bool json;
     int neighbours;  /* other busy processes on each CPU */
     bool no_limits;  /* do not measure the machine first */

@@ -56,6 +56,7 @@ void bench_print_limits(const bench_options *options, const bench_limits *limits
         printf("  \"buffers\": \"%s\",\n  \"in_place\": %s,\n", options->arena ? "arena" : "private",
                options->in_place ? "true" : "false");
         printf("  \"started\": %s,\n", options->started ? "true" : "false");
+        printf("  \"threads\": %d,\n", options->threads);
         printf("  \"neighbours\": %d,\n", options->neighbours);
         if (limits)
             print_limits_json(limits);
@@ -65,6 +66,8 @@ void bench_print_limits(const bench_options *options, const bench_limits *limits
     printf("# muster %s, %d rank%s, %s buffers%s%s\n", muster_version(), options->ranks,
            plural((unsigned)options->ranks), options->arena ? "arena" : "private",
            options->in_place ? ", in place" : "", options->started ? ", started" : "");
+    if (options->threads > 1)
+        printf("# %d threads of each rank in one collective\n", options->threads);
     if (options->neighbours)
         printf("# beside %d busy process%s on each CPU\n", options->neighbours,
                options->neighbours == 1 ? "" : "es");

@@ -47,7 +47,7 @@ _muster() {
     --cwd | --log-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
     --prefix) mapfile -t COMPREPLY < <(compgen -W "rank none" -- "$word"); return ;;
     -d | --dtype) mapfile -t COMPREPLY < <(compgen -W "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64 complex128 float8_e4m3 float8_e5m2 int32_int32 int64_int64 float32_int32 float64_int64" -- "$word"); return ;;
-    -n | -np | --np | --ranks | --restarts | --max-restarts | --trace-limit | --hang-after | --show | --env | --gdb | --wrap | --pretend-topology | --neighbours | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
+    -n | -np | --np | --ranks | --restarts | --max-restarts | --trace-limit | --hang-after | --show | --env | --gdb | --wrap | --pretend-topology | --neighbours | --threads | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
     esac
     case ${COMP_WORDS[1]} in
     tune) mapfile -t COMPREPLY < <(compgen -W "--seconds --dry-run --help" -- "$word"); return ;;
@@ -59,7 +59,7 @@ _muster() {
     esac
     if [ "${COMP_WORDS[1]}" = bench ]; then
         case $word in
-        -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --min --max --factor --dtype --op --arena --in-place --started --seconds --neighbours --no-limits --check --json --help" -- "$word") ;;
+        -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --min --max --factor --dtype --op --arena --in-place --started --threads --seconds --neighbours --no-limits --check --json --help" -- "$word") ;;
         *) mapfile -t COMPREPLY < <(compgen -W "all_reduce all_gather reduce_scatter broadcast reduce gather scatter all_to_all all_gatherv reduce_scatterv gatherv scatterv all_to_allv scan exscan sendrecv ping_pong tags halo farm put_signal queue barrier" -- "$word") ;;
         esac
         return
