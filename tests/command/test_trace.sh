@@ -256,6 +256,18 @@ until [ "$(tail -n 1 "$work/orphan.json" 2>/dev/null)" = "]}" ]; do sleep 0.05; 
 expect 0 "" "$TEST_COMMAND" trace "$work/orphan.json"
 says 3 "^ +[012] +[1-9][0-9]* "
 
+# ---- who asks muster run to end once its ranks are gone asks it: here it waits for a trace that nobody reads ----
+mkfifo "$work/unread"
+exec 9<>"$work/unread"
+begin "$work/out" "$work/err" timeout -k 10 $((60 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 3 --trace "$work/unread" -- "$late" 60
+timeout $((60 * ${TEST_PATIENCE:-1})) head -c 1 <&9 >"$work/first" # it is written after the last rank has ended
+checks=$((checks + 2))
+kill $job # which timeout passes on
+wait $job
+[ $? -eq 143 ] || fail "muster run is not ended by TERM once its ranks are gone"
+exec 9<&-
+grep -q "unread: nobody takes what is written there, and this was asked to end" "$work/err" || fail "TERM while the trace is written"
+
 # ---- more than is wanted ----
 expect 0 "54 earlier ones are left out" "$TEST_COMMAND" run -n 2 --trace "$trace" --trace-limit 3 -- "$late" 30
 expect 0 "" "$TEST_COMMAND" trace "$trace"

@@ -137,13 +137,13 @@ static bool is_plain(const run_options *options)
            !options->log_folder && options->all_shown;
 }
 
-/* As a program ends whose reader is gone. */
-static void end_by_pipe_signal(void)
+/* As a program ends whose reader is gone, or that was asked to. */
+static void end_by(int number)
 {
     terminal_take_back();
     inherited_restore();
-    signal(SIGPIPE, SIG_DFL);
-    raise(SIGPIPE);
+    signal(number, SIG_DFL);
+    raise(number);
 }
 
 /* The job's arena, for what is to be said of it when its ranks are gone. */
@@ -221,15 +221,15 @@ static int run(run_options *options)
     if (options->post_mortem && status != EXIT_SUCCESS)
         show_post_mortem(kept.fd);
     leave_unread_error();
-    if (options->trace && !collector_finish(&collector) && status == EXIT_SUCCESS)
+    if (options->trace && !collector_finish(&collector, signals_late) && status == EXIT_SUCCESS)
         status = EXIT_NOT_LAUNCHED;
     if (!options->keep_detached)
         strays_end();
     leave_unread_error();
     if (!output_close(&output) && status == EXIT_SUCCESS)
         status = EXIT_FAILURE;
-    if (unread)
-        end_by_pipe_signal();
+    if (unread || signals_late())
+        end_by(unread ? SIGPIPE : signals_late());
     return status;
 }
 

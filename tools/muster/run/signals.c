@@ -13,6 +13,9 @@ static int ends[2]; /* of the pipe */
 static pid_t watcher, feeder;
 static volatile sig_atomic_t hung;  /* the watcher has asked us to end */
 static volatile sig_atomic_t unfed; /* the feeder has failed, and ranks were asked to end */
+static volatile sig_atomic_t asked; /* the latest signal of a user's that asks to end */
+static volatile sig_atomic_t over;  /* the ranks are gone: */
+static volatile sig_atomic_t late;  /* it asks us */
 
 static void pass_on(int signal)
 {
@@ -22,6 +25,18 @@ static void pass_on(int signal)
     if (write(ends[1], &byte, 1) < 0)
         errno = saved; /* the pipe is full: signals enough are on their way */
     errno = saved;
+}
+
+static bool asks_to_end(int signal)
+{
+    return signal == SIGINT || signal == SIGTERM || signal == SIGHUP;
+}
+
+static void note_user(int signal)
+{
+    asked = signal;
+    if (over)
+        late = signal;
 }
 
 static void note_signal(int signal, siginfo_t *info, void *context)
@@ -35,6 +50,8 @@ static void note_signal(int signal, siginfo_t *info, void *context)
     stops = of_background || (stops && signal != SIGCONT);
     if (signal == SIGTERM && watcher && info->si_pid == watcher)
         hung = 1;
+    else if (asks_to_end(signal))
+        note_user(signal);
     pass_on(of_background ? SIGTSTP : signal); /* the ranks stop, too */
 }
 
@@ -94,12 +111,30 @@ int signals_take(pid_t hang_watcher, pid_t input_feeder)
     return ends[0];
 }
 
+/* What came after the launcher had looked for the last time. */
+static void take_unread(void)
+{
+    unsigned char unread[64];
+    ssize_t got = read(ends[0], unread, sizeof unread);
+
+    for (ssize_t i = 0; i < got; i++)
+        if (asks_to_end(unread[i]) && unread[i] == asked)
+            late = asked;
+}
+
 void signals_let_go(void)
 {
     struct sigaction action = { .sa_handler = SIG_DFL };
 
     for (size_t i = 0; i < sizeof of_terminal / sizeof of_terminal[0]; i++)
         handle(of_terminal[i], &action);
+    over = 1;
+    take_unread();
+}
+
+int signals_late(void)
+{
+    return late;
 }
 
 bool signals_of_hang(void)

@@ -11,8 +11,12 @@
  * is none. */
 int signals_take(pid_t watcher, pid_t feeder);
 
-/* The ranks are gone: what is said to a terminal in the background stops us until we may say it. */
+/* The ranks are gone: what is said to a terminal in the background stops us until we may say it; and who asks
+ * the job to end asks us. */
 void signals_let_go(void);
+
+/* By which signal we were asked, once the ranks were gone; 0: by none. */
+int signals_late(void);
 
 /* Whether the watcher has asked. */
 bool signals_of_hang(void);

@@ -20,8 +20,10 @@
 #include "tools/muster/text.h"
 #include "tools/muster/trace/file.h"
 
-#define LOOK_MS 2         /* a ring of 1024 lasts longer, at 2 us for an operation */
-#define SLACK ((size_t)4) /* so many times what is kept is collected before the rest is dropped */
+#define LOOK_MS 2 /* a ring of 1024 lasts longer, at 2 us for an operation */
+#define END_LOOK_MS 10
+#define PATIENCE_LOOKS 100 /* a second */
+#define SLACK ((size_t)4)  /* so many times what is kept is collected before the rest is dropped */
 
 static void add(const muster_record *record, void *arg)
 {
@@ -194,7 +196,21 @@ bool collector_start(int fd, void *arg)
     return true;
 }
 
-bool collector_finish(trace_collector *collector)
+/* Until it has ended; false: who is asked to end does not wait for a reader of the file that takes nothing.
+ */
+static bool await_end(const trace_collector *collector, int (*is_asked)(void), int *status)
+{
+    int patience = PATIENCE_LOOKS;
+    pid_t ended;
+
+    while ((ended = waitpid(collector->pid, status, WNOHANG)) == 0 && patience > 0) {
+        patience -= is_asked() != 0;
+        poll(NULL, 0, END_LOOK_MS);
+    }
+    return ended != 0;
+}
+
+bool collector_finish(trace_collector *collector, int (*is_asked)(void))
 {
     int status = 1;
 
@@ -202,7 +218,9 @@ bool collector_finish(trace_collector *collector)
     if (collector->pid < 0)
         return false;
     close(collector->lifeline);
-    while (waitpid(collector->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    if (!await_end(collector, is_asked, &status))
+        fprintf(stderr,
+                "muster run: --trace: %s: nobody takes what is written there, and this was asked to end\n",
+                collector->path);
     return status == 0;
 }

@@ -24,7 +24,8 @@ typedef struct trace_collector {
 bool collector_open(trace_collector *collector, const char *path, const char *command, size_t limit);
 /* A muster_arena_fn: starts the process. */
 bool collector_start(int fd, void *collector);
-/* Lets it write the file and end, and says on stderr what is in it; false: it could not. */
-bool collector_finish(trace_collector *collector);
+/* Lets it write the file and end, and says on stderr what is in it; once we are asked to end, not 0, it has a
+ * second. False: it could not. */
+bool collector_finish(trace_collector *collector, int (*is_asked)(void));
 
 #endif
