@@ -326,6 +326,13 @@ struct mst_backend {
     void (*unshow)(muster_group *group, muster_call_class call_class);
     /* What is over; times of the monotonic clock; arrived 0: not all have come. */
     void (*record)(muster_group *group, const mst_shown *what, int64_t entered_ns, int64_t arrived_ns);
+    /* Of the group of all ranks on this host, whose config wants a progress thread: the thread does this,
+     * too, once, from now on until the last group has been closed or the rank has left. `turn` is called
+     * with no lock held, and returns after how many ns it is to be called again; 0: after the next ring. */
+    muster_status (*do_besides)(muster_group *world, int64_t (*turn)(void *arg), void *arg);
+    void (*ring_besides)(muster_group *world);
+    /* Around a call of a function of the program's: a process that ends does not wait for it. */
+    void (*in_program)(muster_group *world, bool begins);
     /* No thread is in a call of the group, which has another timeout. NULL: nobody else needs to know. */
     void (*take_timeout)(muster_group *group);
 

@@ -64,6 +64,12 @@ static bool is_allowed(void)
            (level >= MPI_THREAD_SERIALIZED || (PMPI_Is_thread_main(&is_main) == MPI_SUCCESS && is_main));
 }
 
+/* A program that leaves MPI to us calls it nowhere, or asks first who may. */
+static bool serves_threads(bool beside)
+{
+    return level >= (beside && !began ? MPI_THREAD_MULTIPLE : MPI_THREAD_SERIALIZED);
+}
+
 static bool init(char *why)
 {
     return check(PMPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread", why);
@@ -379,5 +385,6 @@ const mst_plugin muster_mpi_plugin = {
     .take = take,
     .finalize = finalize,
     .is_allowed = is_allowed,
+    .serves_threads = serves_threads,
     .describe = describe,
 };

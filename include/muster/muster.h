@@ -419,7 +419,8 @@ MUSTER_API bool muster_is_available(const char *backend);
  *   MUSTER_THREADS_MULTIPLE  1: several threads of this rank may be in calls of messages of one group at
  *                          the same time. Each of these calls then takes a lock.
  *   MUSTER_PROGRESS_THREAD  1: a thread of the library makes progress of started operations while no
- *                           thread of this rank is in a call. It sleeps while nothing changes.
+ *                           thread of this rank is in a call. It sleeps while nothing changes; over several
+ *                           hosts it looks every millisecond, or sooner, while something is under way.
  *   MUSTER_ARENA_MALLOC    1: blocks of 64 KiB and more that the program allocates from then on lie in the
  *                          arena, so that its arrays are as fast as buffers of muster_alloc. It needs the
  *                          library that `muster run --arena-malloc` preloads, and an arena without a name;
@@ -428,8 +429,12 @@ MUSTER_API bool muster_is_available(const char *backend);
  * The backend is NULL or "any": what is there; "shm": ranks of one machine; or "mpi": the ranks that an
  * MPI's launcher, such as mpirun, has started, on one machine or several. "mpi" begins MPI unless the program
  * has, and MPI ends when the process exits, or when the program ends it; the rank then leaves its world.
- * For such ranks MPI's initialization has no limit. In processes that muster has started, and in those that
- * no MPI's launcher has while the program has begun no MPI, "mpi" is as "any". The first call decides.
+ * For such ranks MPI's initialization has no limit. On several hosts a program that begins MPI itself gives
+ * MPI_Init_thread at least MPI_THREAD_SERIALIZED for MUSTER_THREADS_MULTIPLE, and calls MPI in no other
+ * thread meanwhile, and MPI_THREAD_MULTIPLE for MUSTER_PROGRESS_THREAD, which ends with the rank's last
+ * group, and has to before the program ends MPI; with less: UNSUPPORTED. In processes that muster has
+ * started, and in those that no MPI's launcher has while the program has begun no MPI, "mpi" is as "any". The
+ * first call decides.
  *
  * Blocks until all ranks have attached. Without MUSTER_ARENA the world is a group of one or, with
  * `strict`, the result is MUSTER_ERR_UNAVAILABLE. Variables that describe a world that cannot be had

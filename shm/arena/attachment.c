@@ -2,8 +2,10 @@
 #include "shm/arena/attachment.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "shm/base/atomic.h"
+#include "shm/base/error.h"
 #include "shm/base/fault.h"
 #include "shm/death/references.h"
 #include "shm/death/terminations.h"
@@ -230,6 +232,21 @@ void mst_attachment_release_dead(mst_attachment *attachment)
     mst_liveness_scan(&attachment->liveness); /* updates which of them can no longer write */
     if (!mst_references_release_dead(&attachment->geometry, attachment->others.released))
         attachment->others.terminations_seen = terminations;
+}
+
+muster_status mst_attachment_start_progress(mst_attachment *attachment)
+{
+    mst_rank_waits *waits = &attachment->waits;
+
+    if (mst_load32_rlx(&waits->progress.started))
+        return MUSTER_OK;
+    int error =
+        mst_progress_thread_start(&waits->progress, &waits->background, &attachment->deadlock.own_threads);
+    return error ? mst_fail(MUSTER_ERR_SYSTEM,
+                            "the progress thread of rank %u could not be started: %s; allow more threads "
+                            "(ulimit -u), or do without it (MUSTER_PROGRESS_THREAD)",
+                            attachment->rank, strerror(-error))
+                 : MUSTER_OK;
 }
 
 void mst_attachment_leave(mst_attachment *attachment)

@@ -124,6 +124,9 @@ static inline mst_parking mst_attachment_doorbell(const mst_attachment *attachme
     return mst_eventcount_parking(&mst_layout_entry(&attachment->geometry, attachment->seat)->doorbell);
 }
 
+/* Starts the progress thread, unless it runs. */
+muster_status mst_attachment_start_progress(mst_attachment *attachment);
+
 /* What all waiters of the rank have in common. */
 static inline mst_waiter mst_attachment_waiter(mst_attachment *attachment)
 {

@@ -253,6 +253,8 @@ void mst_subarenas_look_at_terminations(mst_attachment *attachment)
          subarena = subarena->next)
         if (mst_subarena_look_at_terminations(subarena)) /* a rank in shrink waits in a broken group */
             mst_eventcount_advance(&subarena->cells[subarena->rank]->doorbell);
+    if (mst_load32_acq(&attachment->waits.progress.has_besides)) /* E43: other hosts are to be told */
+        mst_progress_thread_ring(&attachment->waits.progress);
     pthread_mutex_unlock(&attachment->lock);
 }
 

@@ -118,13 +118,7 @@ static muster_status start_progress_thread(mst_attachment *attachment)
 {
     if (!attachment->waits.progress.wanted || attachment->geometry.seats == 1)
         return MUSTER_OK;
-    int error = mst_progress_thread_start(&attachment->waits.progress, &attachment->waits.background,
-                                          &attachment->deadlock.own_threads);
-    return error ? mst_fail(MUSTER_ERR_SYSTEM,
-                            "the progress thread of rank %u could not be started: %s; allow more threads "
-                            "(ulimit -u), or do without it (MUSTER_PROGRESS_THREAD)",
-                            attachment->rank, strerror(-error))
-                 : MUSTER_OK;
+    return mst_attachment_start_progress(attachment);
 }
 
 /* The first part that a rank claims is its part of the world, or of the group that admits it as a

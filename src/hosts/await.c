@@ -11,6 +11,7 @@
 #include "src/hosts/awaiting.h"
 #include "src/hosts/broken.h"
 #include "src/hosts/pending.h"
+#include "src/hosts/rest.h"
 #include "src/hosts/showing.h"
 
 static mst_hosts_group *group_of(const muster_request *request)
@@ -303,25 +304,9 @@ static muster_status wait_taken(mst_wait_set *set, size_t *index)
     return status;
 }
 
-muster_status mst_hosts_wait(mst_wait_set *set, size_t *index)
+/* Where some are collectives. */
+static muster_status wait_for_runs(mst_wait_set *set, size_t *index)
 {
-    const mst_hosts_world *world = NULL;
-    muster_status status = MUSTER_OK;
-
-    *index = set->count;
-    for (size_t i = 0; i < set->count && status == MUSTER_OK; i++)
-        if (set->requests[i].group) {
-            mst_hosts_group *group = group_of(&set->requests[i]);
-
-            status = mst_hosts_admit(group);
-            if (group->world != world)
-                mst_hosts_advance_others(group);
-            world = group->world;
-        }
-    if (status != MUSTER_OK)
-        return status;
-    if (!has_runs(set))
-        return mst_hosts_wait_carried(set, index);
     mst_hosts_group **groups =
         calloc(set->count, sizeof(mst_hosts_group *)); /* requests are reset meanwhile */
     if (!groups)
@@ -332,10 +317,33 @@ muster_status mst_hosts_wait(mst_wait_set *set, size_t *index)
     for (size_t i = 0; i < set->count; i++)
         if (groups[i])
             mst_hosts_watch_anew(groups[i], MUSTER_CALL_COLLECTIVE);
-    status = take(set);
+    muster_status status = take(set);
     if (status == MUSTER_OK)
         status = wait_taken(set, index);
     let_go(set, groups);
     free(groups);
+    return status;
+}
+
+muster_status mst_hosts_wait(mst_wait_set *set, size_t *index)
+{
+    mst_hosts_group *latest = NULL;
+    muster_status status = MUSTER_OK;
+
+    *index = set->count;
+    for (size_t i = 0; i < set->count && status == MUSTER_OK; i++)
+        if (set->requests[i].group) {
+            mst_hosts_group *group = group_of(&set->requests[i]);
+
+            status = mst_hosts_admit(group);
+            if (!latest || group->world != latest->world)
+                mst_hosts_advance_others(group);
+            latest = group->link || !latest ? group : latest;
+        }
+    if (status != MUSTER_OK)
+        return status;
+    status = has_runs(set) ? wait_for_runs(set, index) : mst_hosts_wait_carried(set, index);
+    if (latest)
+        mst_hosts_leave_rest(latest);
     return status;
 }

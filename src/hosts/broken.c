@@ -192,12 +192,19 @@ int64_t mst_hosts_grace_ns(int64_t limit_ns)
     return limit_ns / 4 + NS_PER_S / 10;
 }
 
+/* Of this thread: no other one that there is has it. */
+static uint64_t own_number(void)
+{
+    static _Thread_local char own;
+
+    return (uint64_t)(uintptr_t)&own;
+}
+
 void mst_hosts_watch_begin(mst_hosts_group *group, const mst_hosts_watching *wait,
                            const muster_request *requests, size_t count)
 {
     mst_hosts_watch *watch = &group->watches[wait->class];
 
-    watch->thread = pthread_self();
     watch->requests = requests;
     watch->peers = wait->peers;
     watch->count = count;
@@ -212,12 +219,12 @@ void mst_hosts_watch_begin(mst_hosts_group *group, const mst_hosts_watching *wai
     watch->of = wait->of;
     snprintf(watch->doing, sizeof watch->doing, "%s", wait->doing);
     mst_hosts_show_awaited(group, requests, wait->peers, count);
-    mst_store32_rel(&watch->active, 1);
+    mst_store64_rlx(&watch->thread, own_number());
 }
 
 void mst_hosts_watch_end(mst_hosts_group *group, muster_call_class class)
 {
-    mst_store32_rel(&group->watches[class].active, 0);
+    mst_store64_rlx(&group->watches[class].thread, 0);
 }
 
 void mst_hosts_watch_anew(mst_hosts_group *group, muster_call_class class)
@@ -254,7 +261,7 @@ static void be_late(mst_hosts_group *group, const mst_hosts_watch *watch)
 
 static bool is_of_thread(const mst_hosts_watch *watch)
 {
-    return mst_load32_acq(&watch->active) && pthread_equal(watch->thread, pthread_self());
+    return mst_load64_rlx(&watch->thread) == own_number();
 }
 
 /* Of this thread's waits; another thread counts its own. */

@@ -75,6 +75,19 @@ static muster_status test(mst_link *link, muster_request *transfer, bool *over)
     return muster_test(transfer, over);
 }
 
+/* What groups of this machine carry, its own progress thread moves. */
+static void advance(mst_link *link, bool *under_way, bool *moved)
+{
+    *under_way = *moved = false;
+    if (link->blind)
+        mst_wire_advance(of(link)->bytes, under_way, moved);
+}
+
+static bool is_under_way(mst_link *link)
+{
+    return link->blind && mst_wire_is_under_way(of(link)->bytes);
+}
+
 /* ---- reasons ---- */
 
 static void tell(mst_link *link, const mst_link_reason *reason)
@@ -148,6 +161,8 @@ static const mst_link_methods methods = { .refusal = refusal,
                                           .receive = receive_bytes,
                                           .wait = wait_for,
                                           .test = test,
+                                          .advance = advance,
+                                          .is_under_way = is_under_way,
                                           .tell = tell,
                                           .seems_whole = seems_whole,
                                           .is_broken = is_broken,

@@ -12,6 +12,7 @@
 
 #include "src/hosts/broken.h"
 #include "src/hosts/making.h"
+#include "src/hosts/rest.h"
 #include "src/hosts/showing.h"
 
 static muster_status refuse_memory(void)
@@ -278,6 +279,7 @@ static muster_status make_split(muster_group *of, mst_told own, muster_group **c
     mst_hosts_show_begin(&showing, parent, own.copies ? MST_SHOWN_DUP : MST_SHOWN_SPLIT, MUSTER_CALL_SPLIT,
                          NULL);
     status = split(parent, parent->room.told, parent->room.ranks, child);
+    mst_hosts_leave_rest(parent);
     mst_hosts_show_end(&showing, status == MUSTER_OK);
     return status;
 }
@@ -351,6 +353,7 @@ muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, mu
     mst_hosts_show_begin(&showing, parent, MST_SHOWN_SUBSET, MUSTER_CALL_SPLIT, NULL);
     mst_hosts_show_members(parent, ranks, count);
     status = subset(&making, made);
+    mst_hosts_leave_rest(parent);
     mst_hosts_show_end(&showing, status == MUSTER_OK);
     return status;
 }

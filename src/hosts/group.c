@@ -154,6 +154,7 @@ void mst_hosts_close(muster_group *of)
     muster_group_free(group->local);
     if (group->link)
         group->link->methods->close(group->link);
+    world->call_thread(world); /* of what the link has told at its end */
     mst_places_free(&group->places);
     pthread_mutex_destroy(&group->lock);
     pthread_mutex_destroy(&group->showing);

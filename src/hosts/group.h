@@ -28,12 +28,16 @@ typedef struct mst_hosts_world {
     bool (*look)(void *group);                             /* in waits (broken.h) */
     void (*advance_others)(struct mst_hosts_group *group); /* pending.h */
     void (*show_group)(struct mst_hosts_group *group);     /* that has been made (showing.h) */
+    void (*call_thread)(struct mst_hosts_world *world);    /* rest.h */
+    bool has_thread;         /* a progress thread looks after the groups (progress.h) */
+    _Atomic uint32_t called; /* 1: since its latest turn it was told of something new */
+    _Atomic uint32_t idle;   /* 1: unless it is called it may take no other turn */
+    int64_t nap_ns;          /* the thread's, until its next turn */
 } mst_hosts_world;
 
 /* A wait of a thread in a call of a class. */
 typedef struct mst_hosts_watch {
-    _Atomic uint32_t active; /* 1: there is one */
-    pthread_t thread;
+    _Atomic uint64_t thread; /* which (broken.c); 0: there is none. Only that one reads the rest */
     mst_deadline deadline;
     uint64_t of;      /* what the time is of; 0: nothing yet */
     int64_t limit_ns; /* as the user set it; 0: none */

@@ -12,6 +12,8 @@
 #include "src/hosts/messages.h"
 #include "src/hosts/pending.h"
 #include "src/hosts/pretended.h"
+#include "src/hosts/progress.h"
+#include "src/hosts/rest.h"
 #include "src/hosts/showing.h"
 #include "src/pure/config.h"
 
@@ -54,7 +56,10 @@ static muster_status divide(mst_hosts_world *world, const mst_hosts_way *way, co
                                 .interrupt = config->interrupt,
                                 .interrupt_arg = config->interrupt_arg,
                                 .threads_multiple = config->threads_multiple };
-    mst_hosts_group *group = mst_hosts_create(world, local, link, seats, machine, &like);
+    if (link && config->progress_thread)
+        status = mst_hosts_begin_progress(world);
+    mst_hosts_group *group =
+        status == MUSTER_OK ? mst_hosts_create(world, local, link, seats, machine, &like) : NULL;
     if (group) {
         *made = &group->base;
         return MUSTER_OK;
@@ -62,7 +67,8 @@ static muster_status divide(mst_hosts_world *world, const mst_hosts_way *way, co
     if (link)
         link->methods->close(link);
     muster_group_free(local);
-    return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a world over several hosts");
+    return status != MUSTER_OK ? status
+                               : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a world over several hosts");
 }
 
 static muster_status begin(const muster_config *config, const mst_hosts_way *way, mst_hosts_world **made)
@@ -86,16 +92,13 @@ static muster_status begin(const muster_config *config, const mst_hosts_way *way
     world->look = mst_hosts_look;
     world->advance_others = mst_hosts_advance_others;
     world->show_group = mst_hosts_show_group;
+    world->call_thread = mst_hosts_call_thread;
     *made = world;
     return MUSTER_OK;
 }
 
 muster_status mst_hosts_check(const muster_config *config)
 {
-    if (config->progress_thread)
-        return mst_fail(MUSTER_ERR_UNSUPPORTED,
-                        "a progress thread does not advance groups over several hosts yet; leave "
-                        "MUSTER_PROGRESS_THREAD and progress_thread unset");
     if (config->restarts)
         return mst_fail(MUSTER_ERR_UNSUPPORTED,
                         "groups over several hosts do not take in restarted ranks yet; leave MUSTER_RESTARTS "

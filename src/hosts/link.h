@@ -57,6 +57,11 @@ typedef struct mst_link_methods {
      * over. */
     muster_status (*test)(mst_link *link, muster_request *transfer, bool *over);
 
+    /* What a progress thread does for the links of a world: *under_way: something of one of them needs it to
+     * go on; *moved: something has come. */
+    void (*advance)(mst_link *link, bool *under_way, bool *moved);
+    bool (*is_under_way)(mst_link *link); /* whether something does, cheaply */
+
     /* Tells all members that the group is broken. The first reason stays; transfers then end, soon, with an
      * error. By any thread. */
     void (*tell)(mst_link *link, const mst_link_reason *reason);

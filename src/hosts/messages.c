@@ -3,6 +3,7 @@
 
 #include "src/hosts/broken.h"
 #include "src/hosts/pending.h"
+#include "src/hosts/rest.h"
 #include "src/hosts/showing.h"
 
 /* What has broken the group, also where its carrier does not know. */
@@ -27,6 +28,7 @@ muster_status mst_hosts_message(muster_group *of, const mst_message *message)
     if (message->receives)
         mst_hosts_show_begin(&receives, group, MST_SHOWN_MESSAGE, MUSTER_CALL_RECEIVE, message);
     status = mst_hosts_message_failed(group, carrier->backend->message(carrier, message));
+    mst_hosts_leave_rest(group);
     if (message->receives)
         mst_hosts_show_end(&receives, status == MUSTER_OK);
     if (message->sends)
@@ -46,6 +48,7 @@ muster_status mst_hosts_start_message(muster_group *of, muster_call_class call_c
     status = carrier->backend->start_message(carrier, call_class, message, number);
     if (status == MUSTER_OK)
         mst_count_started(carrier, call_class, 1);
+    mst_hosts_leave_rest(group);
     return mst_hosts_message_failed(group, status);
 }
 

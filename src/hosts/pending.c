@@ -8,6 +8,7 @@
 #include "src/hosts/agree.h"
 #include "src/hosts/broken.h"
 #include "src/hosts/collectives.h"
+#include "src/hosts/rest.h"
 #include "src/hosts/run.h"
 #include "src/hosts/showing.h"
 
@@ -147,6 +148,11 @@ bool mst_hosts_is_over(mst_run *run)
     return over;
 }
 
+bool mst_hosts_advance_unattended(mst_hosts_group *group)
+{
+    return !group->attended && !group->link->methods->refusal(group->link) && advance(group);
+}
+
 void mst_hosts_advance_others(mst_hosts_group *group)
 {
     mst_hosts_world *world = group->world;
@@ -156,8 +162,7 @@ void mst_hosts_advance_others(mst_hosts_group *group)
     for (mst_hosts_group *at = world->groups; at; at = at->next) {
         if (!mst_hosts_try_to_lock(&at->lock))
             continue;
-        if (!at->attended && !at->link->methods->refusal(at->link))
-            advance(at);
+        mst_hosts_advance_unattended(at);
         mst_hosts_unlock(&at->lock);
     }
     mst_hosts_unlock(&world->lock);
@@ -171,7 +176,10 @@ void mst_hosts_attend(mst_hosts_group *group, bool attended)
     group->attended = attended;
     if (!attended)
         mst_hosts_unshow_run(group);
+    bool goes_on = !attended && group->active;
     mst_hosts_unlock(&group->lock);
+    if (goes_on)
+        mst_hosts_call_thread(group->world);
 }
 
 mst_run *mst_hosts_advance(mst_hosts_group *group)
@@ -235,6 +243,7 @@ muster_status mst_hosts_collective(muster_group *of, const mst_request *request)
     while ((first = mst_hosts_advance(group)) != NULL && !mst_hosts_is_over(run))
         await_run(first, first->limit_ns);
     mst_hosts_attend(group, false);
+    mst_hosts_leave_rest(group);
     return mst_hosts_complete(run);
 }
 
@@ -256,7 +265,10 @@ muster_status mst_hosts_start(muster_group *of, const mst_request *request, uint
     if (!run)
         return name_error(request, status);
     *number = run->number;
-    mst_hosts_advance(group);
+    if (mst_hosts_advance(group))
+        mst_hosts_call_thread(group->world);
+    else
+        mst_hosts_leave_rest(group);
     return MUSTER_OK;
 }
 

@@ -12,8 +12,10 @@ muster_status mst_hosts_collective(muster_group *group, const mst_request *reque
 muster_status mst_hosts_start(muster_group *group, const mst_request *request, uint64_t *number);
 muster_status mst_hosts_test(muster_group *group, uint64_t number, bool *over);
 
-/* Advances the collectives of all groups of the rank's world that no thread waits in. */
+/* Advances the collectives of all groups of the rank's world that no thread waits in; and those of one group,
+ * whose lock is held: false: there is nothing more to do, unless something is started. */
 void mst_hosts_advance_others(mst_hosts_group *group);
+bool mst_hosts_advance_unattended(mst_hosts_group *group);
 
 /* ---- for waits ---- */
 

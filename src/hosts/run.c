@@ -83,11 +83,14 @@ static muster_status apply(mst_run *run, const mst_action *action)
     size_t bytes = action->bytes * request->element_bytes;
     void *result = malloc(bytes), *copy = malloc(bytes);
 
+    muster_group *whole = run->group->world->whole;
     if (result && copy) {
         memcpy(result, action->sources[0], bytes);
+        whole->backend->in_program(whole, true);
         for (int i = 1; i < action->peer; i++)
             made->fn(result, align(action->sources[i], copy, bytes), action->bytes, request->dtype,
                      made->arg);
+        whole->backend->in_program(whole, false);
         memcpy(action->to, result, bytes);
     }
     bool done = result && copy;

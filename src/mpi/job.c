@@ -119,6 +119,28 @@ bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots, const mst_mpi_pe
     return job->hosts == 1 || job->shown;
 }
 
+/* Whether MPI can be called by the threads that the config asks for. */
+static muster_status check_threads(const mst_mpi_job *job, const muster_config *config)
+{
+    const char *mpi = job->plugin->mpi;
+
+    if (config->progress_thread && !job->plugin->serves_threads(true))
+        return mst_fail(
+            MUSTER_ERR_UNSUPPORTED,
+            "a progress thread (MUSTER_PROGRESS_THREAD, progress_thread) calls %s at any time, and "
+            "that does not serve threads beside each other as it was begun: give MPI_Init_thread "
+            "MPI_THREAD_MULTIPLE, or leave MPI to muster_init, or do without the thread",
+            mpi);
+    if (config->threads_multiple && !job->plugin->serves_threads(false))
+        return mst_fail(
+            MUSTER_ERR_UNSUPPORTED,
+            "several threads at once (MUSTER_THREADS_MULTIPLE, threads_multiple) call %s in turn, "
+            "and that serves only the main thread as it was begun: give MPI_Init_thread "
+            "MPI_THREAD_SERIALIZED or more, or leave MPI to muster_init",
+            mpi);
+    return MUSTER_OK;
+}
+
 muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config)
 {
     if (job->hosts == 1)
@@ -129,13 +151,7 @@ muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config)
     if (!job->wire)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for what reaches other hosts");
     muster_status status = mst_hosts_check(config);
-    if (status != MUSTER_OK)
-        return status;
-    if (config->threads_multiple)
-        return mst_fail(MUSTER_ERR_UNSUPPORTED,
-                        "several threads at once are not served over several hosts of MPI's yet; leave "
-                        "MUSTER_THREADS_MULTIPLE and threads_multiple unset");
-    return MUSTER_OK;
+    return status == MUSTER_OK ? check_threads(job, config) : status;
 }
 
 /* Whether the number is that process's no longer. */

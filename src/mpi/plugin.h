@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define MST_PLUGIN_NAME "muster_mpi_plugin"
-#define MST_PLUGIN_VERSION 3
+#define MST_PLUGIN_VERSION 4
 #define MST_PLUGIN_WHY_BYTES 200
 #define MST_PLUGIN_TEXT_BYTES 120
 
@@ -49,6 +49,9 @@ typedef struct mst_plugin {
     /* Whether this thread may call MPI, and so what is above, but for `begin`, which fails where it may not.
      */
     bool (*is_allowed)(void);
+    /* Whether several threads may call MPI, one at a time; `beside`: also while the program calls it, if it
+     * has begun MPI. Once it has begun. */
+    bool (*serves_threads)(bool beside);
     /* Which one it is, with its version, and what carries its bytes, as far as it can be known; texts of
      * MST_PLUGIN_TEXT_BYTES, empty where it cannot. Once it has begun. */
     void (*describe)(char *version, char *transport);

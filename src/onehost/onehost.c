@@ -84,6 +84,9 @@ const mst_backend mst_backend_onehost = {
     .show_awaited = mst_guest_show_awaited,
     .unshow = mst_guest_unshow,
     .record = mst_guest_record,
+    .do_besides = mst_guest_do_besides,
+    .ring_besides = mst_guest_ring,
+    .in_program = mst_guest_in_program,
     .close = mst_group_close,
     .leave = leave,
 };

@@ -27,6 +27,7 @@ void mst_wire_forget(mst_wire_op *op)
     }
     mst_wire_lose_id(op);
     mst_wire_unlist(op);
+    mst_wire_no_longer_pending(op);
 }
 
 /* ---- receives ---- */
@@ -52,7 +53,7 @@ static void end(mst_wire_op *op)
 {
     mst_wire_lose_id(op);
     mst_message_tell(op->message.result, op->peer, op->tag, (muster_dtype)op->dtype, op->bytes);
-    op->over = true;
+    mst_wire_end(op);
 }
 
 /* Returns the credit that the message has spent. */
@@ -78,7 +79,7 @@ static const void *take_own(mst_wire_group *group, uint64_t id)
 
     if (!own)
         return NULL;
-    own->over = true;
+    mst_wire_end(own);
     mst_wire_lose_id(own);
     return own->message.out;
 }

@@ -96,6 +96,7 @@ typedef struct mst_wire_op {
     mst_message message;
     bool sends;
     bool posted, named, over;
+    bool pending; /* it was started, is not over, and counts in the wire */
     uint64_t number;
     const void *taken; /* by a wait or a test */
     uint64_t tested;   /* the wire's moves then */
@@ -155,6 +156,8 @@ struct mst_wire {
     uint64_t ids;
     uint64_t moves; /* how often it has been looked what has come */
     int unmoved;    /* messages that were sent since then */
+    int pending;    /* operations that were started and are not over */
+    int resting;    /* threads that look for frames again soon */
     uint64_t made;  /* groups that this process has numbered */
     int *parts;     /* by process: on their way there */
     bool *lost;     /* by process: nothing can be sent there any more */
@@ -177,6 +180,18 @@ static inline mst_wire_group *mst_wire_of(muster_group *group)
 static inline const mst_wire_group *mst_wire_of_const(const muster_group *group)
 {
     return (const mst_wire_group *)group;
+}
+
+static inline void mst_wire_no_longer_pending(mst_wire_op *op)
+{
+    op->group->wire->pending -= op->pending;
+    op->pending = false;
+}
+
+static inline void mst_wire_end(mst_wire_op *op)
+{
+    mst_wire_no_longer_pending(op);
+    op->over = true;
 }
 
 /* Numbers of groups: one more than that of the group is its copy's, so others are even. No group in an arena

@@ -129,6 +129,8 @@ muster_status mst_wire_start(muster_group *of, muster_call_class call_class, con
         op->over = true;
     if (status == MUSTER_OK) {
         op->number = *number = mst_started_number(++group->starts, call_class);
+        op->pending = !op->over;
+        group->wire->pending += op->pending;
         op->by_name.source = mst_wire_high(op->number);
         op->by_name.tag = mst_wire_low(op->number);
         mst_table_insert(&group->names, &op->by_name);

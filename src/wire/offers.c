@@ -28,6 +28,7 @@ static void go(mst_wire_op *op)
 
     op->over = mst_wire_has_room(group, op->peer, message->out_bytes);
     if (op->over) {
+        mst_wire_no_longer_pending(op);
         head.kind = MST_WIRE_MESSAGE;
         group->spent[op->peer] += mst_wire_credit_of(message->out_bytes);
     } else {

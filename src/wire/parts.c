@@ -71,6 +71,7 @@ void mst_wire_send_parts(mst_wire *wire)
             op->over = op->done == op->message.out_bytes;
         }
         if (op->over) {
+            mst_wire_no_longer_pending(op);
             mst_wire_unlist(op);
             mst_wire_lose_id(op);
         }
@@ -84,7 +85,7 @@ void mst_wire_be_accepted(mst_wire_group *group, const mst_wire_head *head)
     if (!op || op->list || op->peer != head->source)
         return;
     if (op->message.out_bytes == 0) {
-        op->over = true;
+        mst_wire_end(op);
         mst_wire_lose_id(op);
         return;
     }

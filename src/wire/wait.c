@@ -100,10 +100,12 @@ static void rest(mst_wire_group *group, mst_wire_pause *pause, const char *doing
 
     mst_wire_move(wire, &moved);
     group->waits++;
+    wire->resting++;
     pthread_mutex_unlock(&wire->lock);
     if (mst_wire_pause_once(pause, moved))
         ask(group, doing);
     pthread_mutex_lock(&wire->lock);
+    wire->resting--;
     group->waits--;
 }
 
@@ -127,10 +129,12 @@ void mst_wire_rest(const mst_wait_set *set, mst_wire *wire, mst_wire_pause *paus
     bool moved;
 
     mst_wire_move(wire, &moved);
+    wire->resting++;
     pthread_mutex_unlock(&wire->lock);
     if (mst_wire_pause_once(pause, moved))
         ask_each(set);
     pthread_mutex_lock(&wire->lock);
+    wire->resting--;
 }
 
 muster_status mst_wire_await(mst_wire_op *const *ops, int count, int64_t limit_ns)

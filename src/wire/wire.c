@@ -198,6 +198,36 @@ void mst_wire_stop(mst_wire *wire)
     pthread_mutex_unlock(&wire->lock);
 }
 
+/* Something that was started, or is being sent, is not over. */
+static bool is_under_way(const mst_wire *wire)
+{
+    return !wire->stopped && !wire->has_left && (wire->pending > 0 || !mst_wire_is_all_sent(wire));
+}
+
+void mst_wire_advance(const muster_group *of, bool *under_way, bool *moved)
+{
+    mst_wire *wire = mst_wire_of_const(of)->wire;
+
+    *moved = false;
+    pthread_mutex_lock(&wire->lock);
+    if (wire->resting == 0)
+        mst_wire_move(wire, moved);
+    *under_way = is_under_way(wire);
+    pthread_mutex_unlock(&wire->lock);
+}
+
+bool mst_wire_is_under_way(const muster_group *of)
+{
+    mst_wire *wire = mst_wire_of_const(of)->wire;
+
+    pthread_mutex_lock(&wire->lock);
+    if (mst_wire_may_move(wire) && wire->pending == 0)
+        mst_wire_reap(wire);
+    bool under_way = is_under_way(wire);
+    pthread_mutex_unlock(&wire->lock);
+    return under_way;
+}
+
 const char *mst_wire_where(const muster_group *group, int rank)
 {
     return mst_wire_host_of(mst_wire_of_const(group), rank);

@@ -3,7 +3,7 @@
  * Its groups have send, receive, probe, cancel, subset, status and abort, and no collectives. There is one
  * wire per process and job; its groups end before it does.
  *
- * Whatever of this is called moves frames, and nothing else does: no thread of ours.
+ * Whatever of this is called moves frames, and nothing else does: there is no thread here.
  */
 #ifndef MST_WIRE_H
 #define MST_WIRE_H
@@ -44,6 +44,13 @@ bool mst_wire_is_bound(mst_wire *wire);
 
 /* From now on nothing is sent or received, and what carries frames is not called. */
 void mst_wire_stop(mst_wire *wire);
+
+/* What a progress thread does: moves frames, unless a thread that waits does so. *under_way: something that
+ * was started, or is being sent, is not over. *moved: something has come. */
+void mst_wire_advance(const muster_group *group, bool *under_way, bool *moved);
+
+/* Whether something is; by a glance, in which nothing but what has been sent is looked at. */
+bool mst_wire_is_under_way(const muster_group *group);
 
 /* Where a member is, in words; NULL: it is not known. */
 const char *mst_wire_where(const muster_group *group, int rank);

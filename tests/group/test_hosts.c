@@ -204,11 +204,7 @@ static int ask_for_what_is_not_there(muster_group *ranks, void *arg)
     config.size = muster_group_size(ranks);
     config.rank = muster_group_rank(ranks);
     config.arena = arg;
-    config.progress_thread = true;
     setenv("MUSTER_FAKE_HOSTS", hosts, 1);
-    RANK_CHECK(ranks, muster_attach(&config, &world) == MUSTER_ERR_UNSUPPORTED);
-    RANK_CHECK(ranks, strstr(muster_error_detail(), "a progress thread does not advance"));
-    config.progress_thread = false;
     config.restarts = 1;
     RANK_CHECK(ranks, muster_attach(&config, &world) == MUSTER_ERR_UNSUPPORTED);
     RANK_CHECK(ranks, strstr(muster_error_detail(), "do not take in restarted ranks"));

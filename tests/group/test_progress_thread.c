@@ -462,8 +462,10 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_an_owner_that_never_calls);
     tcase_add_test(tests, test_without_the_thread);
-    tcase_add_test(tests, test_it_sleeps);
-    tcase_add_test(tests, test_who_meets_the_lock_is_woken);
+    if (on_one_host()) {
+        tcase_add_test(tests, test_it_sleeps);
+        tcase_add_test(tests, test_who_meets_the_lock_is_woken);
+    }
     tcase_add_test(tests, test_beside_threads_in_all_classes);
     tcase_add_test(tests, test_groups_are_freed_while_it_works);
     suite_add_tcase(suite, tests);

@@ -83,6 +83,7 @@ void run_ranks_by(const mst_backend *backend, rank_options options, muster_rank_
         one->config.timeout_ns = (int64_t)(options.op_timeout_s * 1e9);
         one->config.attach_timeout_ns = -1;
         one->config.threads_multiple = getenv("MUSTER_THREADS_MULTIPLE") != NULL;
+        one->config.progress_thread = getenv("MUSTER_PROGRESS_THREAD") != NULL;
         ck_assert_int_eq(pthread_create(&one->thread, NULL, rank_main, one), 0);
     }
     for (int rank = 0; rank < options.size; rank++)

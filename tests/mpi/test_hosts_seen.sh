@@ -27,7 +27,7 @@ MUSTER_FAKE_HOSTS=2 mpi 0 "" 4 sh -c '[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" != 
 says 1 "^ok    layout: 4 ranks on 2 hosts: ranks 0 1 on pretended host 0; ranks 2 3 on pretended host 1$"
 says 1 "^note  transport: within a host shared memory, between hosts MPI \((.*tcp.*pml |device ch)"
 says 1 "^note  faults: a cable"
-says 1 "^note  refused: shares and queues, .*several threads at once"
+says 1 "^note  refused: shares and queues, .*shrink and grow"
 says 1 "^ok    kernel: "
 says 1 "^ok    variable: MUSTER_LOG=warn$"
 says 1 "^ok    copies: "

@@ -1,12 +1,12 @@
 #!/bin/sh
 # muster_init("mpi") under an MPI's own mpirun: what works, how jobs end, and what is refused, in which words. Uses
 # TEST_COMMAND, TEST_BUILD, TEST_SOURCE, TEST_MPI (openmpi or mpich), TEST_MPI_JOBS, and, where they are elsewhere, the
-# programs of this folder: MPI_CLIENT, which knows nothing of MPI, MPI_HOSTS, which is for several hosts, MPI_STATIC, the same with libmuster.a, MPI_MIXED, which
-# uses MPI itself, and MPI_HOSTILE and MPI_MODULE, libraries.
+# programs of this folder: MPI_CLIENT, which knows nothing of MPI, MPI_HOSTS, which is for several hosts, MPI_BESIDE, for threads there, MPI_STATIC, the same with libmuster.a, MPI_MIXED and MPI_LEVELS, which
+# use MPI themselves, and MPI_HOSTILE and MPI_MODULE, libraries.
 . "$TEST_SOURCE/tests/command/checks.sh"
 : "${TEST_MPI:=openmpi}" "${MPI_CLIENT:=$TEST_BUILD/tests/mpi_client}" "${MPI_STATIC:=$TEST_BUILD/tests/mpi_static}"
-: "${MPI_HOSTS:=$TEST_BUILD/tests/mpi_hosts}"
-: "${MPI_MIXED:=$TEST_BUILD/tests/mpi_mixed_$TEST_MPI}" "${MPI_HOSTILE:=$TEST_BUILD/tests/libmpi_hostile.so}"
+: "${MPI_HOSTS:=$TEST_BUILD/tests/mpi_hosts}" "${MPI_BESIDE:=$TEST_BUILD/tests/mpi_beside}"
+: "${MPI_MIXED:=$TEST_BUILD/tests/mpi_mixed_$TEST_MPI}" "${MPI_LEVELS:=$TEST_BUILD/tests/mpi_levels_$TEST_MPI}" "${MPI_HOSTILE:=$TEST_BUILD/tests/libmpi_hostile.so}"
 : "${MPI_MODULE:=$TEST_BUILD/tests/libmpi_module.so}"
 . "$TEST_SOURCE/tests/mpi/launcher.sh"
 export TEST_HOSTILE="$work/hostile_ran"
@@ -141,11 +141,9 @@ for case in works frees frees_late forks early; do
 done
 MUSTER_FAKE_HOSTS=x mpi 0 "" 2 "$MPI_CLIENT" refused 'MUSTER_FAKE_HOSTS is "x"'
 says 2 "^refused: done$"
-MUSTER_FAKE_HOSTS=2 MUSTER_PROGRESS_THREAD=1 mpi 0 "" 2 "$MPI_CLIENT" refused "a progress thread does not"
-says 2 "^refused: done$"
 # One rank that is refused alone fails the others, and all end.
-MUSTER_FAKE_HOSTS=2 mpi 0 "" 2 sh -c '[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" != 1 ] || export MUSTER_THREADS_MULTIPLE=1; exec "$0" refused "several threads at once"' "$MPI_CLIENT"
-says 2 "^refused: done$"
+MUSTER_FAKE_HOSTS=2 mpi 0 "" 2 sh -c '[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" != 1 ] || export MUSTER_THREADS_MULTIPLE=1; exec "$0" begins_funneled' "$MPI_LEVELS"
+says 2 "^begins_funneled: done$"
 for case in fails killed; do
     MUSTER_FAKE_HOSTS=2 mpi bad "" 4 "$MPI_CLIENT" $case
 done
@@ -159,6 +157,53 @@ if [ "$TEST_MPI" = openmpi ]; then
         says $others "^$case: done$"
     done
 fi
+# With threads: everything as before, and what only they do.
+export GATE="$work/gate"
+mkfifo "$GATE"
+export MUSTER_PROGRESS_THREAD=1
+MUSTER_FAKE_HOSTS=0,1 mpi 0 "" 4 "$MPI_HOSTS" bits
+says 4 "^$bits$"
+for case in spread differs floods; do
+    MUSTER_FAKE_HOSTS=2 mpi 0 "" 3 "$MPI_HOSTS" $case
+    says 3 "^$case: done$"
+done
+for case in works frees frees_late forks early; do
+    MUSTER_FAKE_HOSTS=2 mpi 0 "" 3 "$MPI_CLIENT" $case
+    says 3 "^$case: done$"
+done
+for case in fails killed; do
+    MUSTER_FAKE_HOSTS=2 mpi bad "" 4 "$MPI_CLIENT" $case
+done
+for hosts in 2 3; do # with a neighbour, and alone
+    for case in goes_on leaves_rest; do
+        MUSTER_FAKE_HOSTS=$hosts mpi 0 "" 3 "$MPI_BESIDE" $case
+        says 3 "^$case: done$"
+    done
+done
+for case in begins_serialized ends_beside; do
+    MUSTER_FAKE_HOSTS=2 mpi 0 "" 3 "$MPI_LEVELS" $case
+    says 3 "^$case: done$"
+    says 3 "^$case: "
+done
+if [ "$TEST_MPI" = openmpi ]; then
+    for case in dies_beside dies_idle; do
+        MUSTER_FAKE_HOSTS=2 timeout $((60 * ${TEST_PATIENCE:-1})) "$launcher" --enable-recovery -n 4 "$MPI_BESIDE" $case \
+            >"$work/out" 2>"$work/err" </dev/null
+        [ $? -ne 124 ] || fail "$case hangs under a launcher that lets the others live"
+        says 3 "^$case: done$"
+    done
+fi
+export MUSTER_THREADS_MULTIPLE=1
+MUSTER_FAKE_HOSTS=2 mpi 0 "" 3 "$MPI_BESIDE" threads
+says 3 "^threads: done$"
+unset MUSTER_PROGRESS_THREAD
+MUSTER_FAKE_HOSTS=2 mpi 0 "" 3 "$MPI_BESIDE" threads
+says 3 "^threads: done$"
+for case in begins_funneled begins_in_turn; do
+    MUSTER_FAKE_HOSTS=2 mpi 0 "" 3 "$MPI_LEVELS" $case
+    says 3 "^$case: done$"
+done
+unset MUSTER_THREADS_MULTIPLE
 # MPI's: names are enough for both launchers.
 printf '#!/bin/sh\nhost=$1\nshift\nexec unshare --uts sh -c '"'hostname \"\$1\"; shift; exec sh -c \"\$*\"'"' sh "$host" "$@"\n' >"$work/agent"
 chmod +x "$work/agent"

@@ -1,4 +1,4 @@
-/* Shows and records what another backend does, for guest.h. */
+/* Shows and records what another backend does, and lets the progress thread do it, for guest.h. */
 #include "src/onehost/group/guest.h"
 
 #include <string.h>
@@ -135,4 +135,34 @@ void mst_guest_record(muster_group *of, const mst_shown *shown, int64_t entered_
     if (operation.arrived_ns > operation.done_ns)
         operation.done_ns = operation.arrived_ns;
     mst_recorder_note(&group->subarena->attachment->recorder, &group->places[shown->class], &operation);
+}
+
+/* ---- the progress thread ---- */
+
+static mst_attachment *attachment_of(muster_group *world)
+{
+    return mst_group_of(world)->subarena->attachment;
+}
+
+/* One that is alone on its host has had none. */
+muster_status mst_guest_do_besides(muster_group *world, int64_t (*turn)(void *arg), void *arg)
+{
+    mst_attachment *attachment = attachment_of(world);
+
+    muster_status status = mst_attachment_start_progress(attachment);
+    if (status == MUSTER_OK)
+        mst_progress_thread_do_besides(&attachment->waits.progress, &(mst_besides){ turn, arg });
+    return status;
+}
+
+void mst_guest_ring(muster_group *world)
+{
+    mst_progress_thread_ring(&attachment_of(world)->waits.progress);
+}
+
+void mst_guest_in_program(muster_group *world, bool begins)
+{
+    mst_progress_thread *progress = &attachment_of(world)->waits.progress;
+
+    (begins ? mst_progress_thread_calls_program : mst_progress_thread_called_program)(progress);
 }

@@ -116,10 +116,10 @@ static void report_refusals(const ranks *all)
                   "refused: restarted ranks (--on-failure respawn), as no MPI starts a rank anew");
     if (all->view.hosts == 1)
         return;
-    doctor_report(FINDING_NOTE, "ranks on one host",
-                  "refused: shares and queues, as no memory is mapped by ranks of two hosts; shrink, grow, a "
-                  "progress thread, several threads at once, and so muster.torch, as nobody has written them "
-                  "for several hosts");
+    doctor_report(
+        FINDING_NOTE, "ranks on one host",
+        "refused: shares and queues, as no memory is mapped by ranks of two hosts; shrink and grow, "
+        "as nobody has written them for several hosts");
 }
 
 /* ---- CPUs ---- */
