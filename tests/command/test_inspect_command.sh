@@ -9,7 +9,8 @@ inspect() {
     "$TEST_COMMAND" inspect "$@" >"$work/out" 2>"$work/err"
 }
 
-begin "$work/job" "$work/job" "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits"
+# shellcheck disable=SC2016
+begin "$work/job" "$work/job" "$TEST_COMMAND" run -n 4 --grace 0.5 -- sh -c 'exec "$1"' "$(printf 'x\302\233\033y')" "$TEST_BUILD/tests/waits"
 echo $job >"$work/first"
 until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
 stuck=$(pgrep -P $job | while read -r pid; do tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^MUSTER_RANK=3$' && echo "$pid"; done)
@@ -41,7 +42,7 @@ assert classes == {0: "collective", 1: "collective", 2: "receive"}, classes
 assert "odd\ufffd" in {call["group"] for call in seen["calls"]}, "a name that is no UTF-8"
 EOF
 "$TEST_COMMAND" ps >"$work/out" 2>&1
-says 1 "^ *$job +4 +3  .*muster run -n 4.*  \[tp:0, odd"
+says 1 "^ *$job +4 +3  .*muster run -n 4.* x\?\? y .*  \[tp:0, odd" # without what would do something to a terminal
 
 # ---- who waits in a queue, and for a signal ----
 begin "$work/queue" "$work/queue" "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits" queue
