@@ -79,15 +79,15 @@ static void change(mst_store_policy *policy, mst_store_size *size, bool nontempo
             policy->sizes[i].rest = REST_MIN;
 }
 
-/* How many times as long, in percent, ordinary stores may take. A short copy, whose stores are waited for,
- * takes longer of either kind, so that less of it tells the two apart. */
+/* How many times as long, in percent, ordinary stores may take. A copy below DRAIN_BYTES, whose stores are
+ * waited for, takes longer of either kind, so that a smaller ratio tells the two apart. */
 static int ratio_percent(const mst_store_policy *policy, size_t bytes)
 {
-    static const int of_max[] = { 25, 25, 40, 75 }; /* percent, of sizes below DRAIN_BYTES */
+    static const int of_max[MST_STORE_POLICY_SIZES] = { 25, 25, 40, 75, 100, 100, 100, 100, 100 };
 
-    if (policy->aim != MST_STORE_POLICY_FOR_READER)
-        return 100;
-    return policy->plan.max_ratio * (bytes < DRAIN_BYTES ? of_max[mst_store_size_of(bytes)] : 100);
+    return policy->aim == MST_STORE_POLICY_FOR_READER
+               ? policy->plan.max_ratio * of_max[mst_store_size_of(bytes)]
+               : 100;
 }
 
 static void decide(mst_store_policy *policy, mst_store_size *size, size_t bytes)
