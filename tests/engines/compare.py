@@ -62,7 +62,7 @@ def main(rounds, *options):
     finally:
         for server in servers.values():
             server.kill()
-            for name in server.left_in_shared_memory():
+            for name in server.left_in_shared_memory(0):
                 pathlib.Path("/dev/shm", name).unlink(missing_ok=True)
     print(f"| {rounds} rounds, {' '.join(options)} | " + " | ".join(JOINED) + " |\n|---|" + "---|" * len(JOINED))
     for what in MEASURED:

@@ -112,8 +112,17 @@ class Server:
             raise AssertionError(f"{left} are still there. Its output:\n" + self.text())
         return took
 
-    def left_in_shared_memory(self):
-        """New names of muster's, vLLM's and Python's kinds, which no process of whatever other job has mapped."""
+    def left_in_shared_memory(self, patience_s=60):
+        """New names of muster's, vLLM's and Python's kinds, which no process of whatever other job has mapped, or removes
+        or maps soon."""
+        until = time.monotonic() + patience_s
+        while names := self._left():
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.1)
+        return names
+
+    def _left(self):
         new = {name for name in set(os.listdir("/dev/shm")) - self._shared_before if re.match("muster|psm_|.*cpushm", name)}
         for maps in glob.glob("/proc/[0-9]*/maps") if new else []:
             with contextlib.suppress(OSError), open(maps, encoding="utf-8", errors="replace") as file:
