@@ -381,6 +381,54 @@ static int one_has_come_since(muster_group *world, void *arg)
     return 0;
 }
 
+#define LIMIT_NS (400 * 1000000LL) /* several times as long as it takes to prove a cycle */
+
+/* A rank that waits with a limit of its own does something else after it, for which another one waits: here,
+ * by a request of one group, while the other rank is in a barrier of another one. */
+static int request_with_a_limit(muster_group *world, void *arg)
+{
+    muster_request request = MUSTER_REQUEST_INIT;
+    muster_group *other;
+    int32_t got;
+
+    (void)arg;
+    RANK_OK(world, muster_group_dup(world, &other));
+    if (muster_group_rank(world) == 0) {
+        RANK_OK(world, muster_recv_start(&got, 1, MUSTER_INT32, 1, 0, other, NULL, &request));
+        RANK_CHECK(world, muster_wait(&request, LIMIT_NS) == MUSTER_ERR_TIMED_OUT);
+    }
+    RANK_OK(world, muster_barrier(world));
+    return 0;
+}
+
+/* The same by a queue, or a signal, whose waits end alone. */
+static int pop_with_a_limit(muster_group *world, void *arg)
+{
+    muster_queue *queue;
+    muster_share *share;
+    int32_t got;
+    size_t bytes;
+
+    (void)arg;
+    RANK_OK(world, muster_queue_create(world, 0, 4, 8, &queue));
+    RANK_OK(world, muster_share_create(world, 8, &share));
+    if (muster_group_rank(world) == 1) {
+        RANK_CHECK(world,
+                   muster_queue_pop(queue, &got, sizeof got, LIMIT_NS, &bytes) == MUSTER_ERR_TIMED_OUT);
+        RANK_CHECK(world, muster_wait_signal(share, 0, 0, 1, LIMIT_NS) == MUSTER_ERR_TIMED_OUT);
+        return send_rank(world, 0, 0);
+    }
+    RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, 1, 0, world, NULL));
+    return 0;
+}
+
+START_TEST(test_a_wait_with_a_limit_is_in_no_cycle)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, request_with_a_limit, NULL);
+    run_ranks(2, RANKS_AS_PROCESSES, pop_with_a_limit, NULL);
+}
+END_TEST
+
 START_TEST(test_what_is_no_cycle)
 {
     run_ranks(3, RANKS_AS_PROCESSES, one_has_come_since, NULL);
@@ -404,6 +452,7 @@ int main(void)
         tcase_add_test(tests, test_any_source);
         tcase_add_test(tests, test_halves_of_sendrecv);
         tcase_add_test(tests, test_what_is_no_cycle);
+        tcase_add_test(tests, test_a_wait_with_a_limit_is_in_no_cycle);
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -147,18 +147,22 @@ static muster_status explain(const attempt *attempt)
     return mst_group_interrupted(wait->group, name);
 }
 
-/* Once nothing has happened at the first look. */
+/* Once nothing has happened at the first look. A wait that its limit ends is part of no cycle: the program
+ * may do then what another rank waits for. */
 static muster_status wait_long(attempt *attempt, mst_waiter *waiter)
 {
-    static const mst_wait_kind kind = { .describe = describe,
-                                        .find_peers = find_peers,
-                                        .may_rest = true,
-                                        .alone = true,
-                                        .keep_cycle = keep_cycle };
+    static const mst_wait_kind kinds[] = {
+        { .describe = describe,
+          .find_peers = find_peers,
+          .may_rest = true,
+          .alone = true,
+          .keep_cycle = keep_cycle },
+        { .describe = describe, .find_peers = find_peers, .may_rest = true, .alone = true, .open = true }
+    };
     mst_alone *wait = attempt->wait;
     mst_group *group = wait->group;
     mst_eventcount *doorbell = &group->cell->doorbell;
-    mst_waiting waiting = { &kind, group, attempt };
+    mst_waiting waiting = { &kinds[limit_ns(wait) > 0], group, attempt };
 
     waiter->deadline.limit_ns = limit_ns(wait);
     mst_deadline_begin(&waiter->deadline);

@@ -191,6 +191,8 @@ static mst_waiting waiting_in(mst_group *group, const mst_awaited_requests *awai
     const muster_request *request = &awaited->set->requests[awaited->next];
     mst_pending *pending = &group->base == request->group ? mst_awaited_find(request) : NULL;
 
+    if (awaited->set->timeout_ns > 0) /* the program may do then what another rank waits for */
+        return (mst_waiting){ &open, group, pending };
     if (pending && !awaited->alone)
         return (mst_waiting){ &any, group, awaited };
     return (mst_waiting){ pending && depends(pending) ? &closed : &open, group, pending };
