@@ -1026,9 +1026,9 @@ MUSTER_API muster_status muster_barrier_start(muster_group *group, muster_reques
 /*
  * Completes a started operation and resets *request. Blocks until the operation is over. `timeout_ns`: how
  * long this call may wait, in place of the timeout that the group had when the operation was started; 0:
- * that one. A wait with a limit of its own is in no deadlock: it ends. Errors: INVALID when the request was never started, or has been completed, through a copy, too,
- * and of a timeout below 0; BUSY and FORKED, after which the request is as before; those of collectives,
- * after which the operation is over. (MPI_Wait)
+ * that one. A wait with a limit of its own is in no deadlock: it ends. Errors: INVALID when the request was
+ * never started, or has been completed, through a copy, too, and of a timeout below 0; BUSY and FORKED, after
+ * which the request is as before; those of collectives, after which the operation is over. (MPI_Wait)
  */
 MUSTER_API muster_status muster_wait(muster_request *request, int64_t timeout_ns);
 
