@@ -3,13 +3,13 @@
     import torch.distributed as dist, muster.torch
     dist.init_process_group("muster")
 
-under `muster run -n 4 -- python program.py`, or torchrun on one machine. What DDP, FSDP, DTensor and pipelines call is
-here, right or refused in words; what an operation fails with is raised where it is called or waited for.
+under `muster run -n 4 -- python program.py`, or torchrun, on one machine, or `mpirun -n 4 python program.py` on one or
+several. What DDP, FSDP, DTensor and pipelines call is here, right or refused in words; what an operation fails with is
+raised where it is called or waited for.
 """
 
 import os
 import secrets
-import socket
 import warnings
 
 try:
@@ -31,6 +31,7 @@ from .. import _world as _worlds
 from ._compiled import Compiled
 from ._errors import (AbortedError, ArgumentError, DeadlockError, Error, MismatchError, PeerDiedError, TimedOutError,
                       as_torch_has_it)
+from . import _meeting
 from ._group import ProcessGroupMuster
 from ._group import leave_all as _leave_all_in_python
 
@@ -58,7 +59,9 @@ def _choose_backend():
 _backend = _choose_backend()
 is_compiled = _backend is not None  # the backend in C++ serves
 _LANGUAGE = "c++" if is_compiled else "python"
-_goes_on_beside = False  # muster run's world has been attached so that its messages go on beside the program
+_launcher = "any"  # as muster.init() has it
+_address = None  # where the ranks of mpirun or muster run meet
+_goes_on_beside = False  # the world has been attached so that its messages go on beside the program
 
 
 def _compiled(what):
@@ -108,35 +111,29 @@ def leave_all():
         _backend.leave_all()
 
 
-def _choose_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def _world():
-    """That which muster run has started; unless the program has attached to it before, as the backend needs it."""
+    """That which muster run or mpirun has started; unless the program has attached to it before, as the backend needs
+    it."""
     global _goes_on_beside
     needed = {"MUSTER_THREADS_MULTIPLE": "1", "MUSTER_PROGRESS_THREAD": "1", "MUSTER_ONE_THREAD": None}
     with _worlds._lock:
         if not _muster.has_world():
             with _worlds._environment(needed if _backend else {}):
-                _muster.init()
+                _muster.init(False, _launcher)
             _goes_on_beside = _backend is not None
-        return _muster.init()
+        return _muster.init(False, _launcher)
 
 
 def _describe_world():
-    """What init_process_group reads from the environment, where muster run has started the ranks."""
-    if "MUSTER_RANK" not in os.environ or "MASTER_PORT" in os.environ:
+    """What init_process_group reads from the environment, where muster run or mpirun has started the ranks."""
+    global _launcher, _address
+    by_mpi = _meeting.is_by_mpi()
+    if "MASTER_PORT" in os.environ or not (by_mpi or "MUSTER_RANK" in os.environ):
         return
+    _launcher = "mpi" if by_mpi else "any"
     world = _world()
-    port = memoryview(bytearray(8)).cast("q")
-    if world.rank() == 0:
-        port[0] = _choose_port()
-    _muster.broadcast(port, 0, group=world, out=port)
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port[0]), RANK=str(world.rank()),
-                      WORLD_SIZE=str(world.size()))
+    _address, port = (_meeting.choose if by_mpi else _meeting.choose_here)(world)
+    os.environ.update(MASTER_ADDR=_address, MASTER_PORT=str(port), RANK=str(world.rank()), WORLD_SIZE=str(world.size()))
 
 
 def _watched():
@@ -148,12 +145,24 @@ def _watched():
     return group, group.check if group else None
 
 
-def _join(name, rank, size, timeout_ns):
-    """The group of these ranks: of those that muster run has started, if it is all of them, or by the name."""
-    if "MUSTER_SIZE" in os.environ and not dist.is_initialized():
+def _members(store, rank, size):
+    """The ranks of a group, by their numbers in the world."""
+    store.set(f"muster-{rank}", str(_world().rank()))
+    return [int(store.get(f"muster-{other}")) for other in range(size)]
+
+
+def _join(store, name, rank, size, timeout_ns):
+    """The group of these ranks: of those that muster run has started, if it is all of them, or of mpirun's, or by the
+    name."""
+    if ("MUSTER_SIZE" in os.environ or _launcher == "mpi") and not dist.is_initialized():
         world = _world()
         if (world.rank(), world.size()) == (rank, size) and (_goes_on_beside or not _backend):
             return world.split(0)  # one of torch's own, with its own timeout
+    if _launcher == "mpi" and _goes_on_beside:
+        return _world().subset(_members(store, rank, size))
+    if _address not in (None, _meeting.HERE):
+        raise RuntimeError("over several hosts muster.torch needs its backend in C++, and a world that it has made: "
+                           "import it before muster.init(); MUSTER_TORCH_BACKEND=c++ says why there is no such backend")
     watched, check = _watched()
     try:
         return _muster.attach(name, rank, size, timeout_ns, timeout_ns or -1, watched, 0, _backend is not None)
@@ -172,7 +181,7 @@ def _create(store, rank, size, timeout):
         raise RuntimeError(f"rank {rank} has muster.torch's backend in {_LANGUAGE}, and rank 0 the one in {language}; set "
                            "MUSTER_TORCH_BACKEND to c++ or python on all ranks")
     try:
-        group = _join(name, rank, size, max(0, round(timeout.total_seconds() * 1e9)))
+        group = _join(store, name, rank, size, max(0, round(timeout.total_seconds() * 1e9)))
         return _backend.create(group, timeout) if _backend else ProcessGroupMuster(group, name, store, timeout)
     except _muster.Error as error:
         raise as_torch_has_it(error) from None
