@@ -181,10 +181,11 @@ static int different_groups(muster_group *world, void *arg)
     (void)arg;
     RANK_OK(world, muster_group_split(world, 0, -1, &a));
     RANK_OK(world, muster_group_split(world, 0, -1, &b));
+    RANK_OK(b, muster_group_set_name(b, "tp:0"));
     mine = rank == 0 ? a : b;
     muster_status status = rank == 0 ? muster_all_sum(&x, &x, 1, MUSTER_FLOAT32, a) : muster_barrier(b);
     RANK_CHECK(world, strstr(muster_error_detail(), "all_sum (float32 x 1), operation 1 waits for 1"));
-    if (expect_deadlock(mine, status, "barrier, operation 1 waits for 0"))
+    if (expect_deadlock(mine, status, "barrier, operation 1 of \"tp:0\" waits for 0"))
         return 1;
     RANK_OK(world, muster_barrier(world)); /* no part of it */
     return 0;

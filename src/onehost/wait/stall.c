@@ -1,6 +1,9 @@
 /* What a rank does at each tick of a long wait, as described in stall.h. */
 #include "src/onehost/wait/stall.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "shm/base/atomic.h"
 #include "shm/death/terminations.h"
 #include "shm/port/os.h"
@@ -204,6 +207,17 @@ static bool find_needs(const stall *stall, needs *needs)
     return true;
 }
 
+/* A cycle may go through several groups: the call says of which one it is, if that has a name. */
+static void describe(const mst_waiting *waiting, char *text, size_t bytes)
+{
+    const char *name = waiting->group->base.name;
+
+    waiting->kind->describe(waiting->call, text, bytes);
+    size_t length = strlen(text);
+    if (name[0])
+        snprintf(text + length, bytes - length, " of \"%s\"", name);
+}
+
 static void look_for_cycle(const stall *stall, bool due)
 {
     mst_group *group = stall->waiting->group;
@@ -220,7 +234,7 @@ static void look_for_cycle(const stall *stall, bool due)
         mst_deadlock_over(deadlock);
         return;
     }
-    kind->describe(stall->waiting->call, doing, sizeof doing);
+    describe(stall->waiting, doing, sizeof doing);
     mst_deadlock_waiting(deadlock, needs.awaited, needs.any ? &needs.any_of : NULL, doing, due);
     if (!mst_deadlock_found(deadlock, cycle, sizeof cycle) || kind->regroups)
         return;
