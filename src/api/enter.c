@@ -83,7 +83,10 @@ muster_status mst_refuse(const muster_group *group, muster_status status)
 {
     muster_status broken = group->backend->status(group);
 
-    return broken != MUSTER_OK ? broken : status;
+    if (broken != MUSTER_OK)
+        return broken;
+    mst_error_in_group(group->name, group->number);
+    return status;
 }
 
 muster_status mst_check_place(const void *place, const char *what)

@@ -172,6 +172,10 @@ static int one_is_late(muster_group *world, void *arg)
 
     RANK_OK(world, muster_group_dup(world, &group));
     RANK_OK(world, muster_group_set_name(group, "tp:0"));
+    RANK_CHECK(world, muster_all_max(&x, NULL, 1, MUSTER_INT32, group) == MUSTER_ERR_INVALID);
+    info = latest(); /* a refusal says of which group, too */
+    RANK_CHECK(world, strcmp(info.group_name, "tp:0") == 0 && info.group != 0);
+    RANK_CHECK(world, strstr(muster_error_detail(), "group \"tp:0\": all_max: the out buffer is NULL"));
     RANK_OK(world, muster_group_set_timeout(group, rank == 0 ? 20000000 : 0));
     if (rank == 1)
         RANK_OK(world, muster_group_set_interrupt(group, count_looks, arg));
