@@ -159,6 +159,55 @@ def compiled(backend, shapes):
             assert torch.equal(wanted, got), (backend, rows, wanted, got)
 
 
+def alone():
+    group = muster.attach(f"/muster-test-{secrets.token_hex(8)}", 0, 1)
+    return group, muster.torch.handle(group)
+
+
+def many_handles():
+    """More than are found without a lock; memory of those that have ended serves others, which the old numbers miss."""
+    x, kept = torch.ones(3), [alone() for _ in range(70)]
+    for handle in [handle for _, handle in kept] * 2:
+        ops.all_reduce_(x, handle)
+    ended = [kept.pop()[1] for _ in range(35)]
+    kept += [alone() for _ in range(35)]
+    for handle in ended:
+        expect(ValueError, "left or destroyed", lambda handle=handle: ops.all_reduce_(x, handle))
+    for _, handle in kept:
+        ops.all_reduce_(x, handle)
+    assert (x == 1).all()
+
+
+def ended_beside_threads():
+    """Threads use numbers that end meanwhile and whose memory others get: they are right, or refused in words."""
+    current, wrong, over = [], [], threading.Event()
+
+    def use():
+        x = torch.ones(3)
+        while not over.is_set():
+            for handle, used in current[:]:
+                try:
+                    ops.all_reduce_(x, handle)
+                    used.set()
+                except (muster.torch.Error, ValueError) as error:
+                    if "left or destroyed" not in str(error) and "another thread" not in str(error):
+                        wrong.append(error)
+        wrong.extend([x] if (x != 1).any() else [])
+
+    threads = [threading.Thread(target=use) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(200):
+        group, handle = alone()
+        current[:] = [*current[-2:], (handle, threading.Event())]
+        current[-1][1].wait()
+        del group
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong[:3]
+
+
 def checked():
     """PyTorch's own checks of operators. Each rank does the same, so they meet."""
     handle, size = muster.torch.handle(), dist.get_world_size()
@@ -205,6 +254,9 @@ def refused():
     expect(NotImplementedError, "SparseCPU", lambda: ops.all_reduce_(x.to_sparse(), handle))
     expect(TypeError, "expected a muster.Group", lambda: muster.torch.handle("tp"))
     expect(NotImplementedError, "muster::all_reduce_ has no gradient", lambda: ops.all_reduce_(x.requires_grad_(), handle))
+    expect(NotImplementedError, "muster::all_gather has no gradient", lambda: ops.all_gather(x, handle, 2))
+    expect(NotImplementedError, "muster::scatter_into has no gradient",
+           lambda: ops.scatter_into(torch.empty(3), x, handle, 0))
     with torch.no_grad():
         ops.all_reduce_(x, handle)
     other = dist.new_group(backend="gloo")
@@ -332,6 +384,12 @@ class Operators(unittest.TestCase):
 
     def test_compiled_by_inductor(self):
         values(2, compiled, "inductor", (4,))
+
+    def test_many_handles(self):
+        many_handles()
+
+    def test_ended_beside_threads(self):
+        ended_beside_threads()
 
     def test_checked_by_pytorch(self):
         values(2, checked)

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 
 from .. import _muster, _native
-from . import _patches
+from . import _order, _patches
 from ._errors import make
 
 _FLAGS = ["-std=c++20", "-DUSE_DISTRIBUTED", "-DUSE_C10D", "-DMUSTER_TORCH_MODULE=_backend",
@@ -54,6 +54,8 @@ class Compiled:
     def __init__(self):
         self._backend = _load()
         self._backend.translate(make)
+        self._backend.when_traced(_order.order_in_inductor)
+        _order.keep_all()
         self._process = 0  # whose end has been seen to
         _patches.apply()
 

@@ -18,6 +18,8 @@ int64_t handle_of(const c10::intrusive_ptr<Backend> &backend);
 // it is to be adopted, true: it is freed when that is over.
 bool end_handle(muster_group *group, bool adopt);
 
+class Handled;
+
 // A group, by its number, while an operator uses it. It throws when there is none.
 class Handle
 {
@@ -46,21 +48,23 @@ class Handle
         return group_;
     }
 
-    // Does body(group): after what the program has called in the group before, and before what it calls
-    // later. The body has all that it uses, as in Backend::run.
-    template <typename Body> void run(const Told &told, Body &&body)
+    // Does body(group, with...): after what the program has called in the group before, and before what it
+    // calls later. The body has all else that it uses, as in Backend::run.
+    template <typename Body, typename... With> void run(const Told &told, Body &&body, const With &...with)
     {
         WithoutLock released;
 
         if (group_)
-            body(group_);
+            body(group_, with...);
         else
-            backend_->call(told, std::forward<Body>(body));
+            backend_->call(
+                told, [body = std::forward<Body>(body), with...](muster_group *in) { body(in, with...); });
     }
 
   private:
     const int64_t number_;
-    muster_group *group_; // null: it is a backend's
+    Handled *const handled_;
+    muster_group *const group_; // null: it is a backend's
     c10::intrusive_ptr<Backend> backend_;
 };
 

@@ -70,12 +70,14 @@ c10::SymDimVector shape_of_part(const char *what, const at::Tensor &x, int64_t s
 void all_reduce_(const at::Tensor &x, int64_t group, string_view op)
 {
     check_tensor(x);
-    Handle(group).run(told_of(OpType::ALLREDUCE, "muster:all_reduce"),
-                      [x, how = Combined(x, op_named(op))](muster_group *in) {
-                          const Place place(x);
-                          all_reduce_in(in, place, how);
-                          place.keep_and_tell();
-                      });
+    Handle(group).run(
+        told_of(OpType::ALLREDUCE, "muster:all_reduce"),
+        [how = Combined(x, op_named(op))](muster_group *in, const at::Tensor &x) {
+            const Place place(x);
+            all_reduce_in(in, place, how);
+            place.keep_and_tell();
+        },
+        x);
 }
 
 at::Tensor all_reduce(const at::Tensor &x, int64_t group, string_view op)

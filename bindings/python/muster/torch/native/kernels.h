@@ -31,4 +31,7 @@ at::Tensor make_like(const at::Tensor &like, c10::SymIntArrayRef shape);
 c10::SymDimVector shape_of_all(const at::Tensor &x, int64_t size);
 c10::SymDimVector shape_of_part(const char *what, const at::Tensor &x, int64_t size);
 
+// call() whenever an operator is traced for a graph, until it returns true.
+void when_traced(pybind11::object call);
+
 } // namespace muster_torch

@@ -5,6 +5,7 @@
 
 #include "arena.h"
 #include "handles.h"
+#include "kernels.h"
 
 namespace py = pybind11;
 
@@ -119,6 +120,8 @@ PYBIND11_MODULE(MUSTER_TORCH_MODULE, module)
         .def_property_readonly("options", &Backend::getBackendOptions)
         .def("_set_default_timeout", &Backend::setTimeout, py::arg("timeout"));
     module.def("translate", translate_failures_by, "translate(make): how failures become exceptions.");
+    module.def("when_traced", when_traced,
+               "when_traced(call): call() whenever an operator is traced, until it returns True.");
     module.def(
         "create",
         [](uintptr_t group, uintptr_t messages, int64_t timeout_ms, int64_t most_ms) -> BackendPtr {

@@ -211,26 +211,28 @@ void write(const at::Tensor &to, const at::Tensor &from)
     tell_autograd(to);
 }
 
-Place::Place(const at::Tensor &tensor, bool apart) : tensor_(tensor), place_(elements(tensor))
+Place::Place(const at::Tensor &tensor, bool apart) : tensor_(tensor)
 {
-    at::NoGradGuard quiet;
-
-    if (apart && place_.is_same(tensor_))
-        place_ = tensor.detach().clone();
+    if (!is_in_c_order(tensor)) {
+        copy_ = elements(tensor);
+    } else if (apart) {
+        at::NoGradGuard quiet;
+        copy_ = tensor.detach().clone();
+    }
 }
 
 void Place::keep() const
 {
-    if (!place_.is_same(tensor_))
-        write(tensor_, place_);
+    if (copy_.defined())
+        write(tensor_, copy_);
 }
 
 void Place::keep_and_tell() const
 {
-    if (place_.is_same(tensor_))
-        tell_autograd(tensor_);
-    else
+    if (copy_.defined())
         keep();
+    else
+        tell_autograd(tensor_);
 }
 
 at::Tensor joined(const Tensors &parts)

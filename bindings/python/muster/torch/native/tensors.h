@@ -46,7 +46,7 @@ class Place
 
     void *data() const
     {
-        return place_.data_ptr();
+        return (copy_.defined() ? copy_ : tensor_).data_ptr();
     }
     const at::Tensor &tensor() const
     {
@@ -60,7 +60,7 @@ class Place
     void keep_and_tell() const; // autograd, where it is itself, too
 
   private:
-    at::Tensor tensor_, place_;
+    at::Tensor tensor_, copy_; // undefined: itself
 };
 
 // How muster moves one element of a tensor: as `factor` elements of `dtype`.
