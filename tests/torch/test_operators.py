@@ -291,8 +291,16 @@ def dropped_beside_an_operator():
     group = attached()
     handle, x = muster.torch.handle(group), torch.ones(3)
     store = dist.distributed_c10d._get_default_store()
+
+    def operate():
+        while True:
+            try:
+                return ops.all_reduce_(x, handle)
+            except muster.torch.Error as error:
+                assert "another thread" in str(error), error  # set_timeout below was there first
+
     if dist.get_rank() == 0:
-        other = threading.Thread(target=ops.all_reduce_, args=(x, handle))
+        other = threading.Thread(target=operate)
         other.start()
         while True:
             try:
