@@ -8,9 +8,9 @@ muster_status muster_alloc(muster_group *group, size_t bytes, void **buffer)
     if (status == MUSTER_OK)
         status = mst_check_place(buffer, "buffer");
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("alloc", status);
     if (bytes > 0)
-        return group->backend->alloc(group, bytes, buffer);
+        return mst_named("alloc", group->backend->alloc(group, bytes, buffer));
     *buffer = NULL;
     return MUSTER_OK;
 }

@@ -62,6 +62,14 @@ static inline muster_status mst_end_messages(muster_group *group, muster_call_cl
     return status;
 }
 
+/* The same of a call that has not entered. */
+static inline muster_status mst_named(const char *name, muster_status status)
+{
+    if (__builtin_expect(status != MUSTER_OK, false))
+        mst_error_operation(name);
+    return status;
+}
+
 /* BUSY, with its sentence. */
 muster_status mst_refuse_second_thread(const muster_group *group, muster_call_class class);
 

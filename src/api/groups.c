@@ -31,15 +31,14 @@ muster_status muster_group_split(muster_group *group, int color, int key, muster
 {
     muster_status status = mst_check_place(child, "child");
 
+    if (status == MUSTER_OK && color < 0 && color != MUSTER_COLOR_NONE)
+        status = mst_fail(MUSTER_ERR_INVALID,
+                          "color %d is negative; expected 0 or more, or MUSTER_COLOR_NONE to join no group",
+                          color);
+    if (status == MUSTER_OK)
+        status = mst_enter(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
-        return status;
-    if (color < 0 && color != MUSTER_COLOR_NONE)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "color %d is negative; expected 0 or more, or MUSTER_COLOR_NONE to join no group",
-                        color);
-    status = mst_enter(group, MUSTER_CALL_SPLIT);
-    if (status != MUSTER_OK)
-        return status;
+        return mst_named("split", status);
     status = group->backend->split(group, color, key < 0 ? group->rank : key, child);
     return mst_end(group, MUSTER_CALL_SPLIT, "split", status);
 }
@@ -51,7 +50,7 @@ muster_status muster_group_dup(muster_group *group, muster_group **copy)
     if (status == MUSTER_OK)
         status = mst_enter(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("dup", status);
     return mst_end(group, MUSTER_CALL_SPLIT, "dup", group->backend->dup(group, copy));
 }
 
@@ -89,7 +88,7 @@ muster_status muster_group_subset(muster_group *group, const int *ranks, int cou
     if (status == MUSTER_OK)
         status = mst_enter(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("subset", status);
     status = check_list(group, ranks, count);
     status =
         status == MUSTER_OK ? group->backend->subset(group, ranks, count, subset) : mst_refuse(group, status);
@@ -102,10 +101,10 @@ static muster_status regroup(muster_group *group, bool grows, muster_group **mad
 
     if (status == MUSTER_OK)
         status = mst_enter(group, MUSTER_CALL_SPLIT);
+    const char *name = grows ? "grow" : "shrink";
     if (status != MUSTER_OK)
-        return status;
-    status = group->backend->regroup(group, grows, made);
-    return mst_end(group, MUSTER_CALL_SPLIT, grows ? "grow" : "shrink", status);
+        return mst_named(name, status);
+    return mst_end(group, MUSTER_CALL_SPLIT, name, group->backend->regroup(group, grows, made));
 }
 
 muster_status muster_group_shrink(muster_group *group, muster_group **survivors)
@@ -202,12 +201,13 @@ static void leave_all(muster_group *group)
 /* Settings: in all classes, so that no current call uses the old value. */
 muster_status muster_group_set_timeout(muster_group *group, int64_t timeout_ns)
 {
-    if (timeout_ns < 0)
-        return mst_fail(MUSTER_ERR_INVALID, "a timeout of %lld ns; expected 0 for no limit, or more",
-                        (long long)timeout_ns);
-    muster_status status = enter_classes(group, MUSTER_CALL_CLASS_COUNT);
+    muster_status status =
+        timeout_ns >= 0
+            ? enter_classes(group, MUSTER_CALL_CLASS_COUNT)
+            : mst_fail(MUSTER_ERR_INVALID, "a timeout of %lld ns; expected 0 for no limit, or more",
+                       (long long)timeout_ns);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("set_timeout", status);
     group->timeout_ns = timeout_ns;
     if (group->backend->take_timeout)
         group->backend->take_timeout(group);
@@ -237,7 +237,7 @@ muster_status muster_group_set_name(muster_group *group, const char *name)
     if (status == MUSTER_OK)
         status = enter_classes(group, MUSTER_CALL_CLASS_COUNT);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("set_name", status);
     if (name)
         memcpy(given, name, strlen(name) + 1);
     memcpy(group->name, given, sizeof given);

@@ -168,6 +168,7 @@ static int one_is_late(muster_group *world, void *arg)
     muster_error_info info;
     _Atomic int *looks = arg;
     muster_group *group;
+    void *nowhere;
     int32_t x = 1;
 
     RANK_OK(world, muster_group_dup(world, &group));
@@ -176,6 +177,12 @@ static int one_is_late(muster_group *world, void *arg)
     info = latest(); /* a refusal says of which group, too */
     RANK_CHECK(world, strcmp(info.group_name, "tp:0") == 0 && info.group != 0);
     RANK_CHECK(world, strstr(muster_error_detail(), "group \"tp:0\": all_max: the out buffer is NULL"));
+    RANK_CHECK(world, muster_group_set_timeout(group, -1) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strcmp(latest().operation, "set_timeout") == 0);
+    RANK_CHECK(world, muster_group_split(group, -7, 0, &world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strcmp(latest().operation, "split") == 0);
+    RANK_CHECK(world, muster_alloc(group, (size_t)1 << 50, &nowhere) == MUSTER_ERR_NO_SPACE);
+    RANK_CHECK(world, strcmp(latest().operation, "alloc") == 0);
     RANK_OK(world, muster_group_set_timeout(group, rank == 0 ? 20000000 : 0));
     if (rank == 1)
         RANK_OK(world, muster_group_set_interrupt(group, count_looks, arg));
@@ -358,7 +365,8 @@ static int one_is_late_in_a_copy(muster_group *world, void *arg)
         RANK_CHECK(world, latest().rank == 1 && strcmp(latest().operation, "barrier") == 0);
         RANK_CHECK(world, latest().deadline_ns == limit_ns);
         RANK_CHECK(world, muster_group_set_timeout(world, -1) == MUSTER_ERR_INVALID);
-        RANK_CHECK(world, latest().rank == -1 && latest().operation[0] == '\0' && latest().group == 0);
+        RANK_CHECK(world, latest().rank == -1 && strcmp(latest().operation, "set_timeout") == 0 &&
+                              latest().group == 0);
     }
     AWAIT(muster_group_status(copy) == MUSTER_ERR_TIMED_OUT);
     RANK_OK(world, muster_group_free(copy));
