@@ -1327,9 +1327,10 @@ MUSTER_API muster_status muster_put_signal(muster_share *share, int rank, size_t
  * above 0 it holds in its place, and below 0 the call does not wait.
  *
  * An error ends this call alone: nothing has been counted as waited for, the share is as before, and the
- * call may be repeated. Signals that were raised before `source` died are still waited for. Deaths of other
- * ranks are no error. One thread at a time. Errors: INVALID, BUSY, FORKED; PEER_DIED when `source` has died
- * or freed the share; TIMED_OUT; DEADLOCK; ABORTED when interrupted; BAD_ARENA. (ncclWaitSignal;
+ * call may be repeated. A wait that a limit ends, be it the group's, is in no deadlock; the same holds of
+ * queues. Signals that were raised before `source` died are still waited for. Deaths of other ranks are no
+ * error. One thread at a time. Errors: INVALID, BUSY, FORKED; PEER_DIED when `source` has died or freed the
+ * share; TIMED_OUT; DEADLOCK; ABORTED when interrupted; BAD_ARENA. (ncclWaitSignal;
  * nvshmem_signal_wait_until)
  */
 MUSTER_API muster_status muster_wait_signal(muster_share *share, int source, int signal, uint64_t count,

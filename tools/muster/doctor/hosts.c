@@ -167,7 +167,7 @@ static const char *failure(void)
     return muster_error_detail()[0] ? muster_error_detail() : "out of memory";
 }
 
-/* The next one on its host, in a circle; the rank itself where it is alone there. */
+/* The next one on its host, the first one behind the last; the rank itself where it is alone there. */
 static int neighbour_of(const ranks *all)
 {
     int next = all->rank;
