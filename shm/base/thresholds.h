@@ -39,8 +39,9 @@
  *                      private buffers of these sizes are read in their rank's process, without staging
  *                      (src/onehost/group/remote.h); the second one in oversubscribed groups
  * nontemporal_bytes_min, nontemporal_max_ratio
- *                      copies that a peer reads may be non-temporal from this size on, if ordinary stores
- *                      take so many times as long (shm/group/store_policy.h measures them)
+ *                      copies that a peer reads may be non-temporal from this size on, messages from 1280
+ *                      bytes on if this is less, where ordinary stores take so many times as long
+ *                      (shm/group/store_policy.h measures them)
  * libc_copy_bytes_min  other copies from this size on are libc's, by `rep movs`; below it by vectors
  * stream_bytes_min     results from this size on are written with non-temporal stores
  */
@@ -57,7 +58,7 @@
     ROW(one_copy_bytes_min, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                                   \
     ROW(one_copy_bytes_min_oversubscribed, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                    \
     ROW(one_copy_bytes_max, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                                   \
-    ROW(nontemporal_bytes_min, 1, MST_NEVER, 1280, MST_KIB(64), MST_KIB(2))                                  \
+    ROW(nontemporal_bytes_min, 1, MST_NEVER, 1025, MST_KIB(64), MST_KIB(2))                                  \
     ROW(nontemporal_max_ratio, 1, 100, 4, 4, 4)                                                              \
     ROW(libc_copy_bytes_min, MST_KIB(2), MST_NEVER, MST_NEVER, MST_KIB(2), MST_NEVER)                        \
     ROW(stream_bytes_min, MST_KIB(256), MST_NEVER, MST_QUARTER_OF_CACHE, MST_QUARTER_OF_CACHE,               \

@@ -6,6 +6,9 @@
 #include "shm/base/atomic.h"
 #include "shm/group/mapped.h"
 
+/* Of messages, whose sender does not wait for the stores, as a rank of a collective does at the arrival. */
+enum { MESSAGE_NONTEMPORAL_BYTES_MIN = 1280 };
+
 void mst_group_plan_stores(mst_group *group)
 {
     mst_store_plan plan = { group->tuning.nontemporal_bytes_min, group->tuning.nontemporal_fixed,
@@ -13,6 +16,8 @@ void mst_group_plan_stores(mst_group *group)
 
     mst_store_init(&group->staging_stores, plan, MST_STORE_POLICY_FOR_READER);
     mst_store_init(&group->arena_stores, plan, MST_STORE_POLICY_FOR_WRITER);
+    if (!plan.fixed && plan.nontemporal_bytes_min < MESSAGE_NONTEMPORAL_BYTES_MIN)
+        plan.nontemporal_bytes_min = MESSAGE_NONTEMPORAL_BYTES_MIN;
     group->channels.plan = plan;
 }
 
