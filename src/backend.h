@@ -86,6 +86,7 @@ typedef struct mst_request {
     muster_op op;            /* MST_OP_PREMUL_SUM or MST_OP_USER in place of the number of a made one */
     const mst_made_op *made; /* NULL: the op is a constant */
     bool unusual;            /* dtype and op say less than all: `made`, or MUSTER_BYTES */
+    bool starts;             /* it was given to the function that starts it */
     int root;
     const void *in;
     void *out;

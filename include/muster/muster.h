@@ -168,7 +168,8 @@ typedef struct muster_error_info {
     int rank;                       /* whom it is about, in the group; -1: nobody, or it is not known */
     muster_termination termination; /* how that rank ended; kind NONE: it has not, or nobody knows */
     int64_t deadline_ns;            /* of TIMED_OUT: the limit that passed; 0: none */
-    char operation[MUSTER_CALL_NAME_BYTES]; /* the call that failed, such as "all_sum"; "": none of a group */
+    char operation[MUSTER_CALL_NAME_BYTES];   /* the call that failed, such as "all_sum", "all_sum_start" or
+                                                 "wait_any"; "": none of a group */
     char group_name[MUSTER_GROUP_NAME_BYTES]; /* of muster_group_set_name */
     uint64_t group;                           /* the group's number, as in muster_seen_call; 0: none */
 } muster_error_info;

@@ -174,7 +174,7 @@ static muster_status move_one_way(muster_group *group, muster_call_class class, 
     muster_status status = mst_enter_messages(group, class);
 
     if (status != MUSTER_OK)
-        return status;
+        return mst_named(message->name, status);
     return mst_end_messages(group, class, message->name, move(group, message));
 }
 
@@ -207,7 +207,7 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, in
     message.out_count = sendcount;
     muster_status status = mst_enter_messages(group, MUSTER_CALL_SEND);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("sendrecv", status);
     status = mst_enter_messages(group, MUSTER_CALL_RECEIVE);
     if (status == MUSTER_OK) {
         status = move(group, &message);
@@ -258,7 +258,7 @@ static muster_status start(muster_group *group, muster_call_class class, mst_mes
     muster_status status = mst_enter_messages(group, class);
 
     if (status != MUSTER_OK)
-        return status;
+        return mst_named(message->name, status);
     return mst_end_messages(group, class, message->name, start_entered(group, class, message, request));
 }
 
@@ -295,15 +295,15 @@ muster_status muster_cancel(muster_request *request, bool *canceled)
     muster_group *group = request ? request->group : NULL;
 
     if (!group)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "the request is not pending: it was never started, or has been completed");
+        return mst_named("cancel", mst_fail(MUSTER_ERR_INVALID, "the request is not pending: it was never "
+                                                                "started, or has been completed"));
     muster_call_class class = mst_started_class(request->number);
     bool of_message = class != MUSTER_CALL_COLLECTIVE;
     muster_status status = mst_check_place(canceled, "answer");
     if (status == MUSTER_OK)
         status = of_message ? mst_enter_messages(group, class) : mst_enter(group, class);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("cancel", status);
     status = cancel(request, canceled);
     return of_message ? mst_end_messages(group, class, "cancel", status)
                       : mst_end(group, class, "cancel", status);
@@ -335,7 +335,7 @@ muster_status muster_probe(int src, int tag, muster_group *group, muster_message
 
     muster_status status = mst_enter_messages(group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("probe", status);
     status = probe("probe", src, tag, group, true, &found, message);
     return mst_end_messages(group, MUSTER_CALL_RECEIVE, "probe", status);
 }
@@ -346,7 +346,7 @@ muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found, 
 
     muster_status status = mst_enter_messages(group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("iprobe", status);
     status = found ? probe("iprobe", src, tag, group, false, &there, message)
                    : mst_refuse(group, mst_fail(MUSTER_ERR_INVALID, "iprobe: `found` is NULL"));
     if (found && status == MUSTER_OK)

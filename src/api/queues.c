@@ -28,7 +28,7 @@ muster_status muster_queue_create(muster_group *group, int writer, size_t entrie
     if (status == MUSTER_OK)
         status = mst_enter(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("queue_create", status);
     status = check_plan(group, writer, entries);
     if (status == MUSTER_OK)
         status = group->backend->queues->create(group, writer, entries, entry_bytes, queue);
@@ -52,8 +52,9 @@ static muster_status enter(const muster_queue *queue, bool writes, const char *n
                                    name, queue->group->rank, queue->writer)
                         : mst_fail(MUSTER_ERR_INVALID, "%s: rank %d writes this queue and reads none of it",
                                    name, queue->group->rank);
-    return status == MUSTER_OK ? mst_enter(queue->group, writes ? MUSTER_CALL_SEND : MUSTER_CALL_RECEIVE)
-                               : status;
+    if (status == MUSTER_OK)
+        status = mst_enter(queue->group, writes ? MUSTER_CALL_SEND : MUSTER_CALL_RECEIVE);
+    return mst_named(name, status);
 }
 
 /* ---- the writer ---- */

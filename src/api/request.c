@@ -10,26 +10,48 @@
 #include "src/pure/dtype.h"
 #include "src/pure/partition.h"
 
+/* ---- the call that failed ---- */
+
+/* The name that the caller knows: the sum of all_reduce is all_sum, and begun by all_sum_start. */
+static void name_of(const mst_request *request, char name[MUSTER_CALL_NAME_BYTES])
+{
+    bool is_constant = mst_op_valid(request->op);
+    muster_op op = is_constant || request->made ? request->op : MUSTER_OP_CREATED;
+
+    (request->starts ? mst_collective_start_name : mst_collective_name)(
+        request->collective, op, request->made ? request->made->name : NULL, name, MUSTER_CALL_NAME_BYTES);
+}
+
+static __attribute__((cold)) muster_status failed(const mst_request *request, muster_status status)
+{
+    char name[MUSTER_CALL_NAME_BYTES];
+
+    name_of(request, name);
+    mst_error_operation(name);
+    return status;
+}
+
+static __attribute__((cold)) muster_status failed_equal(mst_collective collective, muster_op op,
+                                                        muster_status status)
+{
+    return failed(&(mst_request){ .collective = collective, .op = op }, status);
+}
+
 /* ---- checking ---- */
 
 static muster_status refuse(const mst_request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Uses the name that the caller knows: the sum of all_reduce is all_sum. */
 static muster_status refuse(const mst_request *request, const char *format, ...)
 {
-    bool is_constant = mst_op_valid(request->op);
     char name[MUSTER_CALL_NAME_BYTES], why[300];
     va_list args;
 
-    mst_collective_name(request->collective, is_constant || request->made ? request->op : MUSTER_OP_CREATED,
-                        request->made ? request->made->name : NULL, name, sizeof name);
+    name_of(request, name);
     va_start(args, format);
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
-    mst_fail(MUSTER_ERR_INVALID, "%s: %s", name, why);
-    mst_error_operation(name);
-    return MUSTER_ERR_INVALID;
+    return mst_fail(MUSTER_ERR_INVALID, "%s: %s", name, why);
 }
 
 /* ---- dtype and op ---- */
@@ -226,13 +248,8 @@ static inline muster_status end(muster_group *group, muster_status status)
 static muster_status run_function(muster_group *group, const mst_request *request)
 {
     muster_status status = group->backend->collective(group, request);
-    char name[MUSTER_CALL_NAME_BYTES];
 
-    if (status != MUSTER_OK || mst_op_outcome(group) == MUSTER_OK)
-        return status;
-    mst_collective_name(request->collective, request->op, request->made->name, name, sizeof name);
-    mst_error_operation(name);
-    return MUSTER_ERR_ABORTED;
+    return status == MUSTER_OK ? mst_op_outcome(group) : status;
 }
 
 static __attribute__((noinline)) muster_status run_new(muster_group *group, mst_request *request)
@@ -245,6 +262,8 @@ static __attribute__((noinline)) muster_status run_new(muster_group *group, mst_
         status = request->made && request->made->fn ? run_function(group, request)
                                                     : group->backend->collective(group, request);
     }
+    if (status != MUSTER_OK)
+        failed(request, status);
     if (request->made)
         mst_op_release(request->made);
     return status;
@@ -268,7 +287,7 @@ muster_status mst_request_run_equal(muster_group *group, mst_collective collecti
     muster_status status = mst_enter(group, MUSTER_CALL_COLLECTIVE);
 
     if (status != MUSTER_OK)
-        return status;
+        return failed_equal(collective, op, status);
     if (is_latest(group, collective, in, out, count, dtype, op, root))
         status = group->backend->collective(group, &group->latest);
     else
@@ -281,7 +300,7 @@ muster_status mst_request_run(muster_group *group, mst_request *request)
     muster_status status = mst_enter(group, MUSTER_CALL_COLLECTIVE);
 
     if (status != MUSTER_OK)
-        return status;
+        return failed(request, status);
     return end(group, is_repeated(group, request) ? group->backend->collective(group, &group->latest)
                                                   : run_new(group, request));
 }
@@ -290,14 +309,32 @@ muster_status mst_request_run(muster_group *group, mst_request *request)
 static muster_status start(muster_group *group, const mst_request *request, uint64_t *number)
 {
     if (request->made && !mst_op_prepare(group, request->made)) {
+        mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a started operation");
+        failed(request, MUSTER_ERR_NO_MEMORY);
         mst_op_release(request->made);
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a started operation");
+        return MUSTER_ERR_NO_MEMORY;
     }
     muster_status status = group->backend->start(group, request, number);
+    if (status != MUSTER_OK)
+        failed(request, status);
     if (request->made && status == MUSTER_OK)
         mst_op_keep(group, *number);
     else if (request->made)
         mst_op_let_go(group, 0);
+    return status;
+}
+
+static muster_status check_start(const muster_group *group, mst_request *request,
+                                 const muster_request *handle)
+{
+    muster_status status = mst_check_place(handle, "request");
+
+    status = status == MUSTER_OK ? check(group, request) : mst_refuse(group, status);
+    if (status == MUSTER_OK)
+        return MUSTER_OK;
+    failed(request, status);
+    if (request->made)
+        mst_op_release(request->made);
     return status;
 }
 
@@ -306,14 +343,12 @@ muster_status mst_request_start(muster_group *group, mst_request *request, muste
     muster_status status = mst_enter(group, MUSTER_CALL_COLLECTIVE);
     uint64_t number;
 
+    request->starts = true;
     if (status != MUSTER_OK)
-        return status;
-    status = mst_check_place(handle, "request");
-    status = status == MUSTER_OK ? check(group, request) : mst_refuse(group, status);
+        return failed(request, status);
+    status = check_start(group, request, handle);
     if (status == MUSTER_OK)
         status = start(group, request, &number);
-    else if (request->made)
-        mst_op_release(request->made);
     if (status == MUSTER_OK) {
         mst_count_started(group, MUSTER_CALL_COLLECTIVE, 1);
         *handle = (muster_request){ group, number };

@@ -8,7 +8,7 @@ muster_status muster_share_create(muster_group *group, size_t bytes, muster_shar
     if (status == MUSTER_OK)
         status = mst_enter(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("share_create", status);
     if (group->backend->shares)
         status = group->backend->shares->create(group, bytes, share);
     else
@@ -72,7 +72,7 @@ muster_status muster_share_seal(muster_share *share)
     if (status == MUSTER_OK)
         status = mst_enter(share->group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("share_seal", status);
     status = methods_of(share)->seal(share);
     share->sealed = share->sealed || status == MUSTER_OK;
     return mst_end(share->group, MUSTER_CALL_SPLIT, "share_seal", status);
@@ -151,7 +151,7 @@ muster_status muster_put_signal(muster_share *share, int rank, size_t offset, co
     if (status == MUSTER_OK)
         status = mst_enter(share->group, MUSTER_CALL_SEND);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("put_signal", status);
     status = check_put(share, &put);
     if (status == MUSTER_OK)
         status = methods_of(share)->put_signal(share, &put);
@@ -167,7 +167,7 @@ muster_status muster_wait_signal(muster_share *share, int source, int signal, ui
     if (status == MUSTER_OK)
         status = mst_enter(share->group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("wait_signal", status);
     status = check_signal(share, source, signal, "wait_signal");
     if (status == MUSTER_OK && count > INT64_MAX)
         status = mst_fail(MUSTER_ERR_INVALID, "wait_signal: a count of %llu; expected up to 2^63 - 1",

@@ -17,11 +17,12 @@ static muster_status set_threads(muster_group *group, int threads)
 muster_status muster_group_set_threads(muster_group *group, int threads)
 {
     if (threads < 1 || threads > MST_THREADS_MAX)
-        return mst_fail(MUSTER_ERR_INVALID, "set_threads: %d threads; expected 1 to %d", threads,
-                        MST_THREADS_MAX);
+        return mst_named("set_threads",
+                         mst_fail(MUSTER_ERR_INVALID, "set_threads: %d threads; expected 1 to %d", threads,
+                                  MST_THREADS_MAX));
     muster_status status = mst_enter(group, MUSTER_CALL_COLLECTIVE);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("set_threads", status);
     return mst_end(group, MUSTER_CALL_COLLECTIVE, "set_threads", set_threads(group, threads));
 }
 
@@ -41,11 +42,9 @@ muster_status muster_help(muster_group *group, int thread)
     muster_status status = mst_check_group(group);
 
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("help", status);
     int threads = (int)mst_load32_acq(&group->threads); /* E42 */
     if (thread >= 1 && thread < threads)
         return group->backend->help(group, thread);
-    status = refuse_number(threads, thread);
-    mst_error_operation("help");
-    return status;
+    return mst_named("help", refuse_number(threads, thread));
 }

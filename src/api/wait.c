@@ -146,7 +146,7 @@ static muster_status check_functions(const mst_wait_set *set)
     return status;
 }
 
-static muster_status wait(mst_wait_set *set, size_t *index)
+static muster_status wait(mst_wait_set *set, size_t *index, const char *name)
 {
     const muster_request *pending;
 
@@ -154,16 +154,14 @@ static muster_status wait(mst_wait_set *set, size_t *index)
     if (status == MUSTER_OK)
         status = enter_all(set, &pending);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named(name, status);
     *index = set->count;
     if (pending)
         status = pending->group->backend->wait(set, index);
     if (status == MUSTER_OK)
         status = check_functions(set);
     leave_all(set);
-    if (status != MUSTER_OK)
-        mst_error_operation("wait");
-    return status;
+    return mst_named(name, status);
 }
 
 muster_status muster_wait(muster_request *request, int64_t timeout_ns)
@@ -171,7 +169,7 @@ muster_status muster_wait(muster_request *request, int64_t timeout_ns)
     mst_wait_set set = { .requests = request, .count = 1, .timeout_ns = timeout_ns };
     size_t index;
 
-    return request && request->group ? wait(&set, &index) : refuse_empty();
+    return request && request->group ? wait(&set, &index, "wait") : mst_named("wait", refuse_empty());
 }
 
 muster_status muster_wait_all(muster_request *requests, size_t count, int64_t timeout_ns)
@@ -179,7 +177,7 @@ muster_status muster_wait_all(muster_request *requests, size_t count, int64_t ti
     mst_wait_set set = { .requests = requests, .count = count, .all = true, .timeout_ns = timeout_ns };
     size_t index;
 
-    return wait(&set, &index);
+    return wait(&set, &index, "wait_all");
 }
 
 muster_status muster_wait_any(muster_request *requests, size_t count, int64_t timeout_ns, size_t *index)
@@ -188,8 +186,9 @@ muster_status muster_wait_any(muster_request *requests, size_t count, int64_t ti
     size_t found;
 
     muster_status status = mst_check_place(index, "index");
-    if (status == MUSTER_OK)
-        status = wait(&set, &found);
+    if (status != MUSTER_OK)
+        return mst_named("wait_any", status);
+    status = wait(&set, &found, "wait_any");
     if (status == MUSTER_OK)
         *index = found;
     return status;
@@ -202,12 +201,12 @@ muster_status muster_test(muster_request *request, bool *done)
     bool over;
 
     if (!request || !request->group)
-        return refuse_empty();
+        return mst_named("test", refuse_empty());
     muster_status status = mst_check_place(done, "answer");
     if (status == MUSTER_OK)
         status = enter_all(&set, &pending);
     if (status != MUSTER_OK)
-        return status;
+        return mst_named("test", status);
     status = request->group->backend->test(request->group, request->number, &over);
     if (over)
         mst_request_over(request);
@@ -216,7 +215,5 @@ muster_status muster_test(muster_request *request, bool *done)
     if (status == MUSTER_OK)
         *done = over;
     leave_all(&set);
-    if (status != MUSTER_OK)
-        mst_error_operation("test");
-    return status;
+    return mst_named("test", status);
 }

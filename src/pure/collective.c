@@ -18,12 +18,14 @@ const mst_shape mst_shapes[MST_COLLECTIVE_COUNT] = {
 /* Names are shown whole, by whatever a program calls its operation. tests/unit/test_calls.c looks at the
  * others. */
 #define ROW(NAME, name, ...)                                                                                 \
-    _Static_assert(sizeof #name + sizeof "()" - 1 + MUSTER_OP_NAME_BYTES - 1 <= MUSTER_CALL_NAME_BYTES,      \
+    _Static_assert(sizeof #name + sizeof "_start()" - 1 + MUSTER_OP_NAME_BYTES - 1 <=                        \
+                       MUSTER_CALL_NAME_BYTES,                                                               \
                    "MUSTER_CALL_NAME_BYTES are too few");
 MST_COLLECTIVES(ROW)
 #undef ROW
 
-void mst_collective_name(uint32_t collective, muster_op op, const char *op_name, char *text, size_t bytes)
+static void name_form(uint32_t collective, muster_op op, const char *op_name, const char *form, char *text,
+                      size_t bytes)
 {
     const mst_shape *shape = collective < MST_COLLECTIVE_COUNT ? &mst_shapes[collective] : NULL;
     const char *mlx_name = shape && mst_op_valid(op) ? shape->mlx_names[op] : NULL;
@@ -31,9 +33,20 @@ void mst_collective_name(uint32_t collective, muster_op op, const char *op_name,
     if (!shape)
         snprintf(text, bytes, "?");
     else if (mlx_name || !shape->reduces || (unsigned)op >= MST_OP_CODES)
-        snprintf(text, bytes, "%s", mlx_name ? mlx_name : shape->name);
+        snprintf(text, bytes, "%s%s", mlx_name ? mlx_name : shape->name, form);
     else
-        snprintf(text, bytes, "%s(%s)", shape->name, op_name ? op_name : mst_op_name(op));
+        snprintf(text, bytes, "%s%s(%s)", shape->name, form, op_name ? op_name : mst_op_name(op));
+}
+
+void mst_collective_name(uint32_t collective, muster_op op, const char *op_name, char *text, size_t bytes)
+{
+    name_form(collective, op, op_name, "", text, bytes);
+}
+
+void mst_collective_start_name(uint32_t collective, muster_op op, const char *op_name, char *text,
+                               size_t bytes)
+{
+    name_form(collective, op, op_name, "_start", text, bytes);
 }
 
 void mst_collective_describe(const mst_asked *asked, char *text, size_t bytes)

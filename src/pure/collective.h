@@ -85,6 +85,10 @@ static inline size_t mst_span_blocks(mst_span span, int root, int rank, int size
  * program made, or NULL. */
 void mst_collective_name(uint32_t collective, muster_op op, const char *op_name, char *text, size_t bytes);
 
+/* The same of the function that starts it: "all_sum_start", "reduce_start(prod)". */
+void mst_collective_start_name(uint32_t collective, muster_op op, const char *op_name, char *text,
+                               size_t bytes);
+
 /* What a rank was asked for, as sentences have it: "broadcast (float32 x 4096, root 1)". */
 typedef struct mst_asked {
     uint32_t collective;

@@ -159,6 +159,53 @@ START_TEST(test_own_errors)
 }
 END_TEST
 
+/* The call that failed is the one that the program made: of a started operation the one that started it, or
+ * waited for it. */
+static int calls_of_started(muster_group *world, void *arg)
+{
+    muster_request requests[2] = { MUSTER_REQUEST_INIT, MUSTER_REQUEST_INIT };
+    size_t index;
+    bool done;
+    float x = 1;
+
+    (void)arg;
+    RANK_CHECK(world,
+               muster_all_sum_start(&x, NULL, 1, MUSTER_FLOAT32, world, requests) == MUSTER_ERR_INVALID &&
+                   strcmp(latest().operation, "all_sum_start") == 0);
+    RANK_CHECK(world, strncmp(muster_error_detail(), "all_sum_start: the out buffer is NULL", 37) == 0);
+    RANK_CHECK(world, muster_reduce_start(&x, &x, 1, MUSTER_FLOAT32, MUSTER_PROD, 7, world, requests) ==
+                              MUSTER_ERR_INVALID &&
+                          strcmp(latest().operation, "reduce_start(prod)") == 0);
+    RANK_CHECK(world, muster_barrier_start(world, NULL) == MUSTER_ERR_INVALID &&
+                          strcmp(latest().operation, "barrier_start") == 0);
+    RANK_CHECK(world,
+               muster_barrier(NULL) == MUSTER_ERR_INVALID && strcmp(latest().operation, "barrier") == 0);
+    RANK_CHECK(world, muster_send(&x, 1, MUSTER_FLOAT32, 0, 0, NULL) == MUSTER_ERR_INVALID &&
+                          strcmp(latest().operation, "send") == 0);
+    RANK_CHECK(world,
+               muster_wait(requests, 0) == MUSTER_ERR_INVALID && strcmp(latest().operation, "wait") == 0);
+    RANK_CHECK(world,
+               muster_test(requests, &done) == MUSTER_ERR_INVALID && strcmp(latest().operation, "test") == 0);
+    RANK_CHECK(world, muster_wait_any(requests, 2, 0, NULL) == MUSTER_ERR_INVALID &&
+                          strcmp(latest().operation, "wait_any") == 0);
+    RANK_CHECK(world, muster_wait_any(requests, 2, -1, &index) == MUSTER_ERR_INVALID &&
+                          strcmp(latest().operation, "wait_any") == 0);
+    RANK_OK(world, muster_recv_start(&x, 1, MUSTER_FLOAT32, 0, 1, world, NULL, requests));
+    RANK_CHECK(world, muster_wait_all(requests, 2, 1000000) == MUSTER_ERR_TIMED_OUT &&
+                          strcmp(latest().operation, "wait_all") == 0);
+    RANK_CHECK(world,
+               muster_all_sum_start(&x, &x, 1, MUSTER_FLOAT32, world, requests) == MUSTER_ERR_TIMED_OUT &&
+                   strcmp(latest().operation, "all_sum_start") == 0);
+    return 0;
+}
+
+START_TEST(test_calls_of_started)
+{
+    run_ranks(1, RANKS_AS_THREADS, calls_of_started, NULL);
+    run_ranks(1, RANKS_AS_PROCESSES, calls_of_started, NULL);
+}
+END_TEST
+
 /* ---- errors of the group ---- */
 
 /* All ranks learn of the same rank and limit, by the sentence and by the parts. */
@@ -430,6 +477,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_names);
     tcase_add_test(tests, test_own_errors);
+    tcase_add_test(tests, test_calls_of_started);
     tcase_add_test(tests, test_one_is_late);
     tcase_add_test(tests, test_reasons);
     if (on_one_host()) { /* where ranks can be looked at, die, and be told from each other */

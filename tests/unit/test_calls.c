@@ -23,6 +23,8 @@ START_TEST(test_names_of_collectives_fit)
             expect_to_fit(name);
             mst_collective_name(collective, (muster_op)op, longest, name, sizeof name);
             expect_to_fit(name);
+            mst_collective_start_name(collective, (muster_op)op, longest, name, sizeof name);
+            expect_to_fit(name);
             ck_assert_uint_lt(strlen(mst_op_name((muster_op)op)), MUSTER_OP_NAME_BYTES);
         }
 }
