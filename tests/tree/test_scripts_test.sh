@@ -6,9 +6,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin" "$work/scripts"
 cp "$TEST_SOURCE/scripts/test" "$work/scripts/"
-# What is fetched is fetched beside the build, and before the tests.
+# What is fetched is fetched beside the build, and before the tests. The next build goes on beside them, and is nice.
 fetch='case $1 in torch) until [ -e building ]; do sleep 0.01; done ;; mlx) sleep 0.2; : >fetched ;; esac'
-for fake in "scripts/setup:$fetch" "bin/cmake:mkdir -p build/release build/asan; case \$* in *--build*) : >building ;; esac; case \$* in *\$FAKE_BROKEN*) echo '[ 10%] Building x'; echo 'x.c: error'; exit 1 ;; esac" "bin/ctest:. \"$work/\$2\""; do
+for fake in "scripts/setup:$fetch" "bin/cmake:mkdir -p build/release build/asan; nice >nice_of_\$2; case \$* in *--build*) : >building ;; esac; case \$* in *\$FAKE_BROKEN*) echo '[ 10%] Building x'; echo 'x.c: error'; exit 1 ;; esac" "bin/ctest:. \"$work/\$2\""; do
     printf '#!/bin/sh\n%s\n' "${fake#*:}" >"$work/${fake%%:*}"
     chmod +x "$work/${fake%%:*}"
 done
@@ -17,6 +17,7 @@ export PATH FAKE_BROKEN
 
 cat >"$work/release" <<'EOF'
 [ -e fetched ] || exit 1
+until [ -s nice_of_asan ]; do sleep 0.01; done # its build has begun
 mkfifo seen
 echo "1: Running suite(s): good"
 echo "1: 100%: Checks: 7, Failures: 0, Errors: 0"
@@ -47,6 +48,7 @@ status=0
     case $line in *test_good*) echo "it was shown before the next had ended" >"$work/seen" ;; esac
 done >"$work/out"
 [ "$(tail -n 2 "$work/out" | tr '\n' '|')" = "10 passed, 2 failed|status 1|" ] || fail "not its last line, or not its status"
+[ "$(cat "$work/nice_of_release")" -eq "$(nice)" ] && [ "$(cat "$work/nice_of_asan")" -eq 19 ] || fail "whose build is nice"
 sed -n '/^== what failed/,$p' "$work/out" >"$work/end"
 grep -q "loud words" "$work/end" && grep -q "release: test_bad" "$work/end" && grep -q "words of a crash" "$work/end" ||
     fail "does not show what failed"
