@@ -2,9 +2,9 @@
  * broadcast: every rank gets the root's input.
  *
  * The root stages a part, all do one round, and every rank copies the part. A part is a quarter of the input,
- * or less if that does not fit a slot, so that the root stages one part while the others copy the previous
- * one. If the root's input is in the arena it is read there, in one round, with one more round at the end.
- * Cost for N bytes: one synchronisation per round, 2 N bytes of traffic per rank.
+ * more of a short one, or less if that does not fit a slot, so that the root stages one part while the others
+ * copy the previous one. If the root's input is in the arena it is read there, in one round, with one more
+ * round at the end. Cost for N bytes: one synchronisation per round, 2 N bytes of traffic per rank.
  */
 #include "src/onehost/coll/one_copy.h"
 #include "src/onehost/coll/round.h"

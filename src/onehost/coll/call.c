@@ -6,13 +6,13 @@
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/group/showing.h"
 
-/* A quarter: more rounds would cost more synchronisations, and delay a root that also copies to its own
- * output. */
+/* Four rounds at most: more would cost more synchronisations, and delay a root that also copies to its own
+ * output. They are alike: a short one behind a long one costs as much as any, and hides nothing. */
 size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most)
 {
-    size_t least = call->group->tuning.round_bytes_min;
-    size_t quarter = (all / 4 + MST_LINE - 1) / MST_LINE * MST_LINE;
-    size_t round = quarter < least ? least : quarter;
+    size_t least = call->group->tuning.round_bytes_min, rounds = all / least;
+    size_t part = all / (rounds < 1 ? 1 : rounds < 4 ? rounds : 4);
+    size_t round = part < least ? least : (part + MST_LINE - 1) / MST_LINE * MST_LINE;
 
     return round < most ? round : most / mst_call_unit_bytes(call) * mst_call_unit_bytes(call);
 }

@@ -157,11 +157,10 @@ static bool fits_small(const mst_call *call, size_t bytes)
 static size_t window_for(const mst_call *call, uint64_t longest)
 {
     size_t most = mst_staging_chunk_max(&call->group->staging, MST_STAGING_RING);
-    size_t least = call->group->tuning.round_bytes_min;
-    size_t quarter = ((size_t)longest / 4 + MST_LINE - 1) / MST_LINE * MST_LINE;
-    size_t window = quarter > least ? quarter : least;
 
-    return mst_shapes[call->request->collective].in == SPAN_ROOT_VARIED && window < most ? window : most;
+    return mst_shapes[call->request->collective].in == SPAN_ROOT_VARIED
+               ? mst_call_round_bytes(call, (size_t)longest, most)
+               : most;
 }
 
 static void choose_places(mst_call *call, const mst_varied *varied)
