@@ -179,8 +179,9 @@ typedef struct muster_error_info {
 /*
  * Fills in *info with the parts of this thread's last error, of which muster_error_detail has the
  * sentence. `rank` is the rank that died or left (PEER_DIED), that has not come (TIMED_OUT: the first of
- * them), that asked for something else (MISMATCH), that aborted or was interrupted (ABORTED), or that
- * has no memory (NO_SPACE). Errors: INVALID, which is the last error then.
+ * them), that asked for something else (MISMATCH; of two whose counts disagree, the other one), that aborted
+ * or was interrupted (ABORTED), or that has no memory (NO_SPACE). Errors: INVALID, which is the last error
+ * then.
  */
 MUSTER_API muster_status muster_last_error(muster_error_info *info);
 

@@ -45,6 +45,7 @@ void mst_cell_init(mst_cell *cell, uint64_t membership)
     mst_store32_rlx(&cell->doorbell.sleepers, 0);
     cell->reason_bytes = 0;
     cell->reason_limit_ns = 0;
+    cell->reason_pair = 0;
     mst_fault_point("cell.open");
     mst_store64_rel(&cell->membership, membership); /* E10; peers read the cell after E1 or E3 */
 }

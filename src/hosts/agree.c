@@ -136,13 +136,15 @@ static muster_status tell_difference(mst_run *run)
     if (taker == size)
         return mst_hosts_break(run->group, -1, MUSTER_ERR_MISMATCH, "the counts of the ranks do not agree");
     int giver = (int)differences[taker].giver - 1;
+    mst_link_reason reason = { .status = MUSTER_ERR_MISMATCH, .about = giver, .pair = 1 + taker };
     mst_collective_name(run->request.collective, run->request.op,
                         run->request.made ? run->request.made->name : NULL, name, sizeof name);
-    return mst_hosts_break(
-        run->group, giver, MUSTER_ERR_MISMATCH,
-        "in %s, operation %" PRIu64 " of the group, rank %d gives %" PRIu64
-        " elements to rank %d, and rank %d takes %" PRIu64 " from rank %d: their counts must agree",
-        name, run->operation, giver, differences[taker].given, taker, taker, differences[taker].taken, giver);
+    snprintf(reason.sentence, sizeof reason.sentence,
+             "in %s, operation %" PRIu64 " of the group, rank %d gives %" PRIu64
+             " elements to rank %d, and rank %d takes %" PRIu64 " from rank %d: their counts must agree",
+             name, run->operation, giver, differences[taker].given, taker, taker, differences[taker].taken,
+             giver);
+    return mst_hosts_break_by(run->group, &reason);
 }
 
 static muster_status find_difference(mst_run *run)

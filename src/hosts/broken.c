@@ -26,7 +26,8 @@ static int64_t now_ns(void)
 static muster_status explain(const mst_hosts_group *group, const mst_link_reason *reason)
 {
     mst_fail(reason->status, "%s", reason->sentence);
-    mst_error_about(reason->about, reason->termination);
+    bool of_pair = reason->pair && reason->about == group->base.rank; /* each is told of the other */
+    mst_error_about(of_pair ? reason->pair - 1 : reason->about, reason->termination);
     mst_error_late(reason->limit_ns);
     mst_error_in_group(group->base.name, group->base.number);
     return reason->status;
@@ -54,6 +55,8 @@ static void check_reason(const mst_hosts_group *group, mst_link_reason *reason)
     reason->status = mst_hosts_known((int32_t)reason->status);
     if (reason->about < 0 || reason->about >= group->base.size)
         reason->about = -1;
+    if (reason->pair < 0 || reason->pair > group->base.size)
+        reason->pair = 0;
     if (reason->limit_ns < 0)
         reason->limit_ns = 0;
     if ((unsigned)reason->termination.kind > MUSTER_TERMINATION_CRASHED)
@@ -79,7 +82,7 @@ static muster_status broken_by_link(mst_hosts_group *group)
     return explain(group, &reason);
 }
 
-static muster_status break_by(mst_hosts_group *group, const mst_link_reason *reason)
+muster_status mst_hosts_break_by(mst_hosts_group *group, const mst_link_reason *reason)
 {
     group->link->methods->tell(group->link, reason);
     muster_status status = broken_by_link(group);
@@ -95,7 +98,7 @@ muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status s
     va_start(args, format);
     vsnprintf(reason.sentence, sizeof reason.sentence, format, args);
     va_end(args);
-    return break_by(group, &reason);
+    return mst_hosts_break_by(group, &reason);
 }
 
 /* ---- errors of the local group ---- */
@@ -128,7 +131,7 @@ muster_status mst_hosts_failed(mst_hosts_group *group, muster_status status, con
     mst_link_reason reason = reason_of(group, status, doing);
 
     muster_status broken = broken_by_link(group);
-    return broken != MUSTER_OK ? broken : break_by(group, &reason);
+    return broken != MUSTER_OK ? broken : mst_hosts_break_by(group, &reason);
 }
 
 /* What the link cannot see. */
@@ -138,7 +141,7 @@ static muster_status broken_here(mst_hosts_group *group)
     if (status < MUSTER_ERR_PEER_DIED || status > MUSTER_ERR_BAD_ARENA)
         return MUSTER_OK;
     mst_link_reason reason = reason_of(group, status, "a call");
-    return break_by(group, &reason);
+    return mst_hosts_break_by(group, &reason);
 }
 
 muster_status mst_hosts_broken(mst_hosts_group *group)
@@ -182,7 +185,7 @@ muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status sta
     reason.limit_ns = parts.deadline_ns;
     snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
     muster_status broken = broken_by_link(group);
-    return broken != MUSTER_OK ? broken : break_by(group, &reason);
+    return broken != MUSTER_OK ? broken : mst_hosts_break_by(group, &reason);
 }
 
 /* ---- watches ---- */
@@ -256,7 +259,7 @@ static void be_late(mst_hosts_group *group, const mst_hosts_watch *watch)
     }
     snprintf(reason.sentence, sizeof reason.sentence, "rank %d waited %.3g s in %s for %s", group->base.rank,
              (double)watch->limit_ns / NS_PER_S, watch->doing, missing);
-    break_by(group, &reason);
+    mst_hosts_break_by(group, &reason);
 }
 
 static bool is_of_thread(const mst_hosts_watch *watch)

@@ -29,6 +29,7 @@ typedef struct mst_link_reason {
     int about; /* a rank of the group; -1: none */
     muster_termination termination;
     int64_t limit_ns;
+    int pair; /* 1 + the rank with which that one disagrees; 0: none */
     char sentence[MST_LINK_SENTENCE_BYTES];
 } mst_link_reason;
 

@@ -9,9 +9,9 @@
 
 void mst_reason_print(const mst_link_reason *reason, char *text, size_t bytes)
 {
-    snprintf(text, bytes, "[%d %d %d %d %lld] %s", (int)reason->status, reason->about,
-             (int)reason->termination.kind, reason->termination.code, (long long)reason->limit_ns,
-             reason->sentence);
+    snprintf(text, bytes, "[%d %d %d %d %d %lld] %s", (int)reason->status, reason->about,
+             (int)reason->termination.kind, reason->termination.code, reason->pair,
+             (long long)reason->limit_ns, reason->sentence);
 }
 
 /* Numbers, each with what parts it from the next; false: they are not there, or are no numbers of that size.
@@ -38,17 +38,18 @@ static bool is_int(int64_t number)
 bool mst_reason_read(const char *text, mst_link_reason *reason)
 {
     const char *begin = strchr(text, '['), *end = begin ? strstr(begin, "] ") : NULL;
-    int64_t numbers[5]; /* status, about, kind, code, limit_ns */
+    int64_t numbers[6]; /* status, about, kind, code, pair, limit_ns */
 
-    if (!end || !read_numbers(begin + 1, numbers, 5, ']'))
+    if (!end || !read_numbers(begin + 1, numbers, 6, ']'))
         return false;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (!is_int(numbers[i]))
             return false;
     *reason = (mst_link_reason){ .status = (muster_status)numbers[0],
                                  .about = (int)numbers[1],
                                  .termination = { (muster_termination_kind)numbers[2], (int)numbers[3] },
-                                 .limit_ns = numbers[4] };
+                                 .limit_ns = numbers[5],
+                                 .pair = (int)numbers[4] };
     snprintf(reason->sentence, sizeof reason->sentence, "%s", end + 2);
     return true;
 }

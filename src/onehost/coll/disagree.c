@@ -71,8 +71,8 @@ muster_status mst_varied_tell(const mst_call *call, int taker, const mst_count_f
         return mst_varied_damaged(call, taker);
     mst_collective_name(call->request->collective, call->request->op,
                         call->request->made ? call->request->made->name : NULL, name, sizeof name);
-    return mst_group_poison_about(
-        call->group, MST_POISON_MISMATCH, (int)finding->from,
+    return mst_group_poison_pair(
+        call->group, (int)finding->from, taker,
         "in %s, operation %llu of the group, rank %u gives %llu elements to rank %d, and "
         "rank %d takes %llu from rank %u: their counts must agree",
         name, (unsigned long long)call->operation, finding->from, (unsigned long long)finding->given, taker,

@@ -92,6 +92,7 @@ static muster_status explain_report(const mst_group *group, const mst_poison *po
     bool known = poison->code > 0 && poison->code <= group->base.size;
     char text[MST_REASON_BYTES + 1] = "", where[100] = "";
     int64_t limit_ns = 0;
+    uint32_t pair = 0;
 
     if (poison->rank < group->base.size) {
         const mst_cell *cell = group->subarena->cells[poison->rank];
@@ -100,11 +101,14 @@ static muster_status explain_report(const mst_group *group, const mst_poison *po
         memcpy(text, cell->reason, bytes < MST_REASON_BYTES ? bytes : MST_REASON_BYTES);
         mst_plain_make(text);
         limit_ns = cell->reason_limit_ns;
+        pair = cell->reason_pair;
     }
     int about = known ? poison->code - 1 : -1, number = number_in_world(group, about);
     if (number >= 0 && !is_numbered_as_world(group))
         snprintf(where, sizeof where, " (in a group of %d, where rank %d of the world is rank %d)",
                  group->base.size, number, about);
+    if (about == group->base.rank && pair >= 1 && pair <= (uint32_t)group->base.size)
+        about = (int)pair - 1; /* of two that disagree, each is told of the other */
     mst_fail_about(about, status, "%s%s", text[0] ? text : muster_status_string(status), where);
     mst_error_late(limit_ns);
     return status;
@@ -214,10 +218,11 @@ void mst_group_spread(mst_group *group, mst_poison_kind kind, int rank, int code
     mst_poison_spread(group->subarena->cells, group->subarena->no_poison, group->base.size, &poison);
 }
 
-/* A reason in words, and what it is about: a rank, -1: none, and a limit that passed, 0: none. */
+/* A reason in words, and what it is about: a rank, -1: none, and a limit that passed, 0: none. `pair`: 1 +
+ * the rank with which that one disagrees, 0: none. */
 typedef struct report {
     mst_poison_kind kind;
-    int rank;
+    int rank, pair;
     int64_t limit_ns;
     char text[MST_REASON_BYTES];
 } report;
@@ -230,6 +235,7 @@ static muster_status tell(mst_group *group, const report *report)
     if (mst_cmpxchg32_sc(&group->reason_taken, 0, 1) == 0) {
         memcpy(cell->reason, report->text, sizeof report->text);
         cell->reason_limit_ns = report->limit_ns;
+        cell->reason_pair = (uint32_t)report->pair;
         cell->reason_bytes = (uint32_t)strlen(report->text); /* published by E7 */
         mst_group_spread(group, report->kind, group->base.rank, report->rank + 1);
     }
@@ -257,6 +263,17 @@ muster_status mst_group_poison_about(mst_group *group, mst_poison_kind kind, int
                                      ...)
 {
     report report = { .kind = kind, .rank = rank };
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(report.text, sizeof report.text, format, args);
+    va_end(args);
+    return tell(group, &report);
+}
+
+muster_status mst_group_poison_pair(mst_group *group, int rank, int other, const char *format, ...)
+{
+    report report = { .kind = MST_POISON_MISMATCH, .rank = rank, .pair = 1 + other };
     va_list args;
 
     va_start(args, format);

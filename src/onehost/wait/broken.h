@@ -78,6 +78,10 @@ muster_status mst_group_poison(mst_group *group, mst_poison_kind kind, const cha
 muster_status mst_group_poison_about(mst_group *group, mst_poison_kind kind, int rank, const char *format,
                                      ...) __attribute__((format(printf, 4, 5)));
 
+/* The same for two ranks that disagree: the error is about the first, and on that one about the other. */
+muster_status mst_group_poison_pair(mst_group *group, int rank, int other, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* The same without a message: kind, rank and code say enough. */
 void mst_group_spread(mst_group *group, mst_poison_kind kind, int rank, int code);
 
