@@ -857,14 +857,15 @@ MUSTER_API muster_status muster_help(muster_group *group, int thread);
  *     muster_all_gatherv(mine, counts[rank], all, counts, NULL, MUSTER_INT32, world);
  *
  * Example, in which only the root knows how much it broadcasts; each rank takes memory of its own for it,
- * and frees it:
+ * and frees it. If one has no memory, all learn it before any of them waits for its part in the broadcast:
  *
- *     int32_t list[3] = { 2, 3, 5 };
+ *     int32_t list[3] = { 2, 3, 5 }, mine, worst;
  *     uint64_t count = muster_group_rank(world) == 0 ? 3 : 0;
- *     void *got;
- *     if (muster_broadcast(&count, &count, 1, MUSTER_UINT64, 0, world) == MUSTER_OK &&
- *         muster_alloc(world, count * sizeof list[0], &got) == MUSTER_OK) {
- *         muster_broadcast(list, got, count, MUSTER_INT32, 0, world);
+ *     void *got = NULL;
+ *     if (muster_broadcast(&count, &count, 1, MUSTER_UINT64, 0, world) == MUSTER_OK) {
+ *         mine = muster_alloc(world, count * sizeof list[0], &got);
+ *         if (muster_all_max(&mine, &worst, 1, MUSTER_INT32, world) == MUSTER_OK && worst == MUSTER_OK)
+ *             muster_broadcast(list, got, count, MUSTER_INT32, 0, world);
  *         muster_free(world, got);
  *     }
  */
@@ -960,7 +961,8 @@ typedef struct muster_request {
  * has a started form, and so have barriers; what makes or seals groups, shares and queues has none, and a
  * sendrecv is a started send and a started receive. Any number may be started; memory is the limit. An input
  * that is not in an arena buffer, or is small, is copied into the arena: NO_SPACE and NO_MEMORY mean that the
- * operation was not started on this rank, and the others wait until it is.
+ * operation was not started on this rank, and the others wait until it is: when others that were started have
+ * been completed, there is room for it.
  *
  * Operations go on in calls of the rank on that group that communicate, wait or test, whatever they are for
  * (of those that start something, in each eighth), and while the rank waits in a call on any other group of

@@ -80,6 +80,13 @@ void mst_error_in_group(const char *name, uint64_t number)
     memcpy(sentence, text, sizeof sentence);
 }
 
+void mst_error_append(const char *more)
+{
+    size_t length = strlen(sentence);
+
+    snprintf(sentence + length, sizeof sentence - length, "%s", more);
+}
+
 void mst_error_operation(const char *name)
 {
     snprintf(parts.operation, sizeof parts.operation, "%s", name);

@@ -19,6 +19,9 @@ muster_status mst_fail_system(int error, const char *what);
 
 const char *mst_error_sentence(void);
 
+/* Adds to the sentence, as far as there is room. */
+void mst_error_append(const char *more);
+
 /*
  * The parts of an error, for programs that decide by them (muster_last_error). mst_fail sets them to none;
  * whoever knows more adds it after that. They are about the thread's latest mst_fail.

@@ -10,9 +10,10 @@ muster_status muster_alloc(muster_group *group, size_t bytes, void **buffer)
     if (status != MUSTER_OK)
         return mst_named("alloc", status);
     if (bytes > 0)
-        return mst_named("alloc", group->backend->alloc(group, bytes, buffer));
-    *buffer = NULL;
-    return MUSTER_OK;
+        status = group->backend->alloc(group, bytes, buffer);
+    else
+        *buffer = NULL;
+    return status == MUSTER_OK ? status : mst_failed(group, "alloc", status);
 }
 
 muster_status muster_free(muster_group *group, void *buffer)

@@ -44,12 +44,18 @@ muster_status mst_refuse_entry(const muster_group *group, muster_call_class clas
     return status == MUSTER_OK ? mst_refuse_second_thread(group, class) : status;
 }
 
+muster_status mst_failed(const muster_group *group, const char *name, muster_status status)
+{
+    if (status == MUSTER_ERR_NO_SPACE && mst_error_parts()->rank < 0)
+        mst_error_about(group->rank, (muster_termination){ .kind = MUSTER_TERMINATION_NONE });
+    mst_error_operation(name);
+    return status;
+}
+
 muster_status mst_end(muster_group *group, muster_call_class class, const char *name, muster_status status)
 {
     mst_leave(group, class);
-    if (status != MUSTER_OK)
-        mst_error_operation(name);
-    return status;
+    return status == MUSTER_OK ? status : mst_failed(group, name, status);
 }
 
 /* ---- messages ---- */

@@ -51,15 +51,18 @@ static inline bool mst_serves_several(const muster_group *group, muster_call_cla
     return group->threads_multiple && (class == MUSTER_CALL_SEND || class == MUSTER_CALL_RECEIVE);
 }
 
-/* Leaving at the end of a call: an error's parts get its name. */
+/* Adds to an error's parts the name of the call; and, if memory is full and it is not said whose, that it is
+ * this rank's. */
+muster_status mst_failed(const muster_group *group, const char *name, muster_status status)
+    __attribute__((cold));
+
+/* Leaving at the end of a call. */
 muster_status mst_end(muster_group *group, muster_call_class class, const char *name, muster_status status);
 static inline muster_status mst_end_messages(muster_group *group, muster_call_class class, const char *name,
                                              muster_status status)
 {
     mst_leave_messages(group, class);
-    if (__builtin_expect(status != MUSTER_OK, false))
-        mst_error_operation(name);
-    return status;
+    return __builtin_expect(status == MUSTER_OK, true) ? status : mst_failed(group, name, status);
 }
 
 /* The same of a call that has not entered. */

@@ -31,6 +31,21 @@ static __attribute__((cold)) muster_status failed(const mst_request *request, mu
     return status;
 }
 
+/* Of NO_SPACE: whose it is, and what may help. */
+static __attribute__((cold)) muster_status failed_to_start(const muster_group *group,
+                                                           const mst_request *request, muster_status status)
+{
+    uint64_t started = mst_load64_rlx(&group->started_count[MUSTER_CALL_COLLECTIVE]);
+    char name[MUSTER_CALL_NAME_BYTES], more[120];
+
+    name_of(request, name);
+    snprintf(more, sizeof more, "; or complete started operations (muster_wait): %llu of the group are not",
+             (unsigned long long)started);
+    if (status == MUSTER_ERR_NO_SPACE && started)
+        mst_error_append(more);
+    return mst_failed(group, name, status);
+}
+
 static __attribute__((cold)) muster_status failed_equal(mst_collective collective, muster_op op,
                                                         muster_status status)
 {
@@ -316,7 +331,7 @@ static muster_status start(muster_group *group, const mst_request *request, uint
     }
     muster_status status = group->backend->start(group, request, number);
     if (status != MUSTER_OK)
-        failed(request, status);
+        failed_to_start(group, request, status);
     if (request->made && status == MUSTER_OK)
         mst_op_keep(group, *number);
     else if (request->made)

@@ -229,7 +229,7 @@ static int one_is_late(muster_group *world, void *arg)
     RANK_CHECK(world, muster_group_split(group, -7, 0, &world) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, strcmp(latest().operation, "split") == 0);
     RANK_CHECK(world, muster_alloc(group, (size_t)1 << 50, &nowhere) == MUSTER_ERR_NO_SPACE);
-    RANK_CHECK(world, strcmp(latest().operation, "alloc") == 0);
+    RANK_CHECK(world, strcmp(latest().operation, "alloc") == 0 && latest().rank == rank);
     RANK_OK(world, muster_group_set_timeout(group, rank == 0 ? 20000000 : 0));
     if (rank == 1)
         RANK_OK(world, muster_group_set_interrupt(group, count_looks, arg));
