@@ -43,11 +43,12 @@
  *   Deadlock  Ranks that wait for each other in a cycle get MUSTER_ERR_DEADLOCK 0.1 s after the cycle
  *             has closed; the error detail shows the cycle. A receive from any source waits for all
  *             ranks that could send: it is in a cycle if all of them are. A wait for any of several
- *             operations is in one if each of them waits for a rank that is. This covers messages, and
- *             calls in different groups. It covers only processes that have no other thread, or that set
- *             MUSTER_ONE_THREAD, or (within 1 s) whose other threads all wait, without a limit, for a
- *             thread of the process, and that handle no signal but SIGINT and those of crashes: else
- *             another thread could still end the wait.
+ *             operations is in one if each of them waits for a rank that is. The timeout of a group does
+ *             not keep a wait that would break the group out of a cycle: DEADLOCK comes sooner and says
+ *             more. This covers messages, and calls in different groups. It covers only processes that have
+ *             no other thread, or that set MUSTER_ONE_THREAD, or (within 1 s) whose other threads all wait,
+ *             without a limit, for a thread of the process, and that handle no signal but SIGINT and those
+ *             of crashes: else another thread could still end the wait.
  *   Fork      A child that a rank forks gets MUSTER_ERR_FORKED when it uses the rank's groups. The
  *             child may call muster_init if its environment names another world, or none.
  *   Versions  A struct that can grow begins with `struct_size`. Later versions append fields, for which

@@ -182,6 +182,8 @@ static int different_groups(muster_group *world, void *arg)
     RANK_OK(world, muster_group_split(world, 0, -1, &a));
     RANK_OK(world, muster_group_split(world, 0, -1, &b));
     RANK_OK(b, muster_group_set_name(b, "tp:0"));
+    RANK_OK(a, muster_group_set_timeout(a, 3600 * 1000000000LL)); /* it would break `a`, and say less */
+    RANK_OK(b, muster_group_set_timeout(b, 3600 * 1000000000LL));
     mine = rank == 0 ? a : b;
     muster_status status = rank == 0 ? muster_all_sum(&x, &x, 1, MUSTER_FLOAT32, a) : muster_barrier(b);
     RANK_CHECK(world, strstr(muster_error_detail(), "all_sum (float32 x 1), operation 1 waits for 1"));
