@@ -422,8 +422,10 @@ MUSTER_API bool muster_is_available(const char *backend);
  *   MUSTER_THREADS_MULTIPLE  1: several threads of this rank may be in calls of messages of one group at
  *                          the same time. Each of these calls then takes a lock.
  *   MUSTER_PROGRESS_THREAD  1: a thread of the library makes progress of started operations while no
- *                           thread of this rank is in a call. It sleeps while nothing changes; over several
- *                           hosts it looks every millisecond, or sooner, while something is under way.
+ *                           thread of this rank is in a call. It sleeps while nothing changes. In a world
+ *                           over several hosts it also tells the other hosts of deaths on this one, and
+ *                           looks every 10 us to 1 ms while something is under way, which a started receive
+ *                           is until it has its message, and sleeps otherwise.
  *   MUSTER_ARENA_MALLOC    1: blocks of 64 KiB and more that the program allocates from then on lie in the
  *                          arena, so that its arrays are as fast as buffers of muster_alloc. It needs the
  *                          library that `muster run --arena-malloc` preloads, and an arena without a name;
@@ -968,9 +970,9 @@ typedef struct muster_request {
  * Operations go on in calls of the rank on that group that communicate, wait or test, whatever they are for
  * (of those that start something, in each eighth), and while the rank waits in a call on any other group of
  * its world; with MUSTER_PROGRESS_THREAD also while the rank is in no call. An operation is over when all
- * ranks have started it. Large reductions, and operations on large arena buffers, which are not copied, also
- * need every rank to go on with it after that. Other errors: those of collectives. (MPI_Iallreduce and the
- * like)
+ * ranks have started it. Large reductions, operations on large arena buffers, which are not copied, and all
+ * operations of a group over several hosts also need every rank to go on with it after that. Other errors:
+ * those of collectives. (MPI_Iallreduce and the like)
  */
 MUSTER_API muster_status muster_all_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,
                                                  muster_op op, muster_group *group, muster_request *request);
@@ -1168,9 +1170,9 @@ MUSTER_API muster_status muster_iprobe(int src, int tag, muster_group *group, bo
  * order. Any number may be started; memory is the limit: NO_MEMORY, or NO_SPACE for the first message to a
  * rank, means that it was not started. A send whose bytes are buffered is over at once. What is not buffered
  * waits at the sender, in order. Started messages go on in every call of the rank on that group that
- * communicates, waits or tests, and while the rank waits in a call on any other group of its world. A started
- * receive from oneself can get any message that one sends later. Other errors: those of muster_send and
- * muster_recv. (MPI_Isend, MPI_Irecv)
+ * communicates, waits or tests, and while the rank waits in a call on any other group of its world; with
+ * MUSTER_PROGRESS_THREAD also while the rank is in no call. A started receive from oneself can get any
+ * message that one sends later. Other errors: those of muster_send and muster_recv. (MPI_Isend, MPI_Irecv)
  *
  * Example, with both neighbours in a ring:
  *
