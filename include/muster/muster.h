@@ -631,8 +631,9 @@ MUSTER_API int muster_group_translate(const muster_group *group, int rank, const
 /*
  * Names the group, such as "tp:0": sentences of errors about it begin with the name, and muster inspect,
  * ps, trace and report and the functions that look from outside show it. Local: each rank names
- * its own, and usually all give the same name. At most 31 bytes, without control characters; "" or NULL
- * removes it. Errors: INVALID, FORKED, BUSY. (MPI_Comm_set_name)
+ * its own, and usually all give the same name. Shares and queues have the name that the group had when they
+ * were created. At most 31 bytes, without control characters; "" or NULL removes it. Errors: INVALID, FORKED,
+ * BUSY. (MPI_Comm_set_name)
  */
 MUSTER_API muster_status muster_group_set_name(muster_group *group, const char *name);
 
@@ -1693,8 +1694,10 @@ typedef struct muster_seen_call {
     bool in_call;         /* it is in a call of this class now; a process that has ended is in none */
     uint64_t operation;   /* the number of the call in the group; when in none, the same as latest */
     uint64_t latest;      /* the number of the latest call that it has entered, or started */
-    int peer;             /* the rank in the group for which alone it waits; -1: all */
-    char what[100];       /* "all_sum (float32 x 4096)", also of the call in which it ended; else "" */
+    int peer;             /* the rank in the group for which alone it waits; -1: all, or several */
+    char what[100];       /* "all_sum (float32 x 4096)", also of the call in which it ended; else ""; of a
+                             wait for any of several operations the first, and how many more there are, and
+                             the ranks for which the first four of them wait */
     size_t bytes;         /* of the larger of that call's buffers; else 0 */
     int64_t since_ns;     /* how long it has been in the call, to some milliseconds */
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */

@@ -15,7 +15,7 @@ STRUCT(mst_activity)
     FIELD(_Atomic uint64_t, number); /* 2 x the latest operation entered, - 1 while in the call, E18 */
     FIELD(int64_t, entered_ns);      /* monotonic coarse clock: up to some milliseconds early */
     FIELD(mst_doing, doing);
-    ARRAY(char, op_name, [MST_OP_BYTES]); /* of a collective, if the program made the op */
+    ARRAY(char, op_name, [MST_OP_BYTES]); /* of a collective, if the program made the op; or mst_shown_any */
 END_STRUCT(mst_activity);
 
 /* A finished operation, for observers outside the job (recorder.h). Written by the rank, E19. */

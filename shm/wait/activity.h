@@ -34,11 +34,24 @@ enum {
     MST_DOING_MESSAGES /* waits for messages that were started over several hosts */
 };
 
-#define MST_DOING_STARTED 0x100U /* flag of a kind: a message that was started, not called */
+/* Flags of a kind: a message that was started, not called; what is shown is the first of several operations,
+ * of which a wait is for any. */
+#define MST_DOING_STARTED 0x100U
+#define MST_DOING_ANY 0x200U
+
+#define MST_SHOWN_MAX 4
+
+/* In place of the name of an op, with the second flag: all that are waited for, and whom the first need. */
+typedef struct mst_shown_any {
+    uint32_t count;
+    int16_t peers[MST_SHOWN_MAX]; /* ranks of the group; -1: of another group, or several */
+} mst_shown_any;
+
+static_assert(sizeof(mst_shown_any) <= MST_OP_BYTES, "one fits into an activity");
 
 static inline uint32_t mst_doing_kind(const mst_doing *doing)
 {
-    return doing->kind & ~MST_DOING_STARTED;
+    return doing->kind & ~(MST_DOING_STARTED | MST_DOING_ANY);
 }
 
 /* `latest`: the number of the latest operation entered; a nonblocking one may be finished after it. */

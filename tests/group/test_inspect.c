@@ -102,9 +102,82 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
     return 0;
 }
 
+/* Rank 0 waits for any of `count` messages, from the ranks 1, 2, 1, 2 and so on. */
+static int wait_for_any(muster_group *world, int count)
+{
+    muster_request requests[6] = { MUSTER_REQUEST_INIT };
+    int32_t x[6];
+    size_t index;
+
+    for (int i = 0; i < count; i++)
+        RANK_OK(world, muster_recv_start(&x[i], 1, MUSTER_INT32, 1 + i % 2, i, world, NULL, &requests[i]));
+    RANK_OK(world, muster_wait_any(requests, (size_t)count, 0, &index));
+    RANK_CHECK(world, index == 0);
+    RANK_OK(world, muster_wait_all(requests, (size_t)count, 0));
+    return 0;
+}
+
+static int look_at_any(muster_group *world, int count, const char *what)
+{
+    int32_t x = 0;
+    int rank = muster_group_rank(world);
+    muster_seen_call call;
+
+    if (rank == 0)
+        return wait_for_any(world, count);
+    if (rank == 1) {
+        RANK_OK(world, await_call(0, 3, what, &call));
+        RANK_CHECK(world, call.peer == -1 && call.call_class == MUSTER_CALL_RECEIVE);
+        RANK_OK(world, muster_send(&x, 1, MUSTER_INT32, 0, 0, world));
+        RANK_OK(world, muster_send(&x, 1, MUSTER_INT32, 2, 9, world));
+    } else
+        RANK_OK(world, muster_recv(&x, 1, MUSTER_INT32, 1, 9, world, NULL));
+    for (int tag = rank == 1 ? 2 : 1; tag < count; tag += 2)
+        RANK_OK(world, muster_send(&x, 1, MUSTER_INT32, 0, tag, world));
+    return 0;
+}
+
+static int look_at_waits_for_any(muster_group *world, void *arg)
+{
+    (void)arg;
+    if (look_at_any(world, 2, "recv (int32 x 1, tag 0), or any of 1 more, of ranks 1, 2"))
+        return 1;
+    return look_at_any(world, 6, "recv (int32 x 1, tag 0), or any of 5 more, of ranks 1, 2, 1, 2 ...");
+}
+
+/* Shares and queues of a group that has a name have it, too. */
+static int look_at_names(muster_group *world, void *arg)
+{
+    muster_inspection seen = MUSTER_INSPECTION_INIT;
+    muster_share *share;
+    muster_queue *queue;
+    int named = 0;
+
+    (void)arg;
+    RANK_OK(world, muster_group_set_name(world, "tp:0"));
+    RANK_OK(world, muster_share_create(world, 8, &share));
+    RANK_OK(world, muster_queue_create(world, 0, 2, 8, &queue));
+    RANK_CHECK(world,
+               muster_wait_signal(share, 1 - muster_group_rank(world), 0, 1, 1) == MUSTER_ERR_TIMED_OUT);
+    RANK_CHECK(world, strstr(muster_error_detail(), "group \"tp:0\": rank "));
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_inspect(arena_of_job(), &seen));
+    for (int i = 0; i < seen.call_count; i++)
+        named += seen.calls[i]->call_class == MUSTER_CALL_COLLECTIVE &&
+                 strcmp(seen.calls[i]->group_name, "tp:0") == 0;
+    muster_inspection_free(&seen);
+    RANK_CHECK(world, named == 6); /* the group, the share and the queue, of two ranks */
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_share_free(share));
+    RANK_OK(world, muster_queue_free(queue));
+    return 0;
+}
+
 START_TEST(test_what_ranks_wait_in)
 {
     run_ranks(3, RANKS_AS_PROCESSES, look_at_waiting_ranks, NULL);
+    run_ranks(3, RANKS_AS_PROCESSES, look_at_waits_for_any, NULL);
+    run_ranks(2, RANKS_AS_PROCESSES, look_at_names, NULL);
 }
 END_TEST
 

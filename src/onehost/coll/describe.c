@@ -25,9 +25,11 @@ size_t mst_doing_bytes(const mst_doing *doing, int rank, int size)
 {
     size_t in = 1, out = 1; /* of a message */
 
-    if (doing->kind < MST_COLLECTIVE_COUNT) {
-        in = mst_span_blocks(mst_shapes[doing->kind].in, doing->peer, rank, size);
-        out = mst_span_blocks(mst_shapes[doing->kind].out, doing->peer, rank, size);
+    uint32_t kind = mst_doing_kind(doing);
+
+    if (kind < MST_COLLECTIVE_COUNT) {
+        in = mst_span_blocks(mst_shapes[kind].in, doing->peer, rank, size);
+        out = mst_span_blocks(mst_shapes[kind].out, doing->peer, rank, size);
     }
     return (in > out ? in : out) * doing->count * muster_dtype_size((muster_dtype)doing->dtype);
 }

@@ -2,9 +2,11 @@
 #include "src/onehost/create/hidden.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "shm/base/error.h"
 #include "src/onehost/create/child.h"
+#include "src/onehost/group/showing.h"
 
 #define MIB 1048576.0
 
@@ -66,7 +68,12 @@ static muster_status open_group(mst_group *parent, const mst_hidden *plan, const
         plan->members[rank] = mst_child_member(parent, rank, record);
         plan->members[rank].block_bytes = bytes ? bytes : UINT64_MAX; /* damaged: opening it refuses */
     }
-    return mst_child_create(parent, plan->members, parent->base.rank, size, own, made);
+    muster_status status = mst_child_create(parent, plan->members, parent->base.rank, size, own, made);
+    if (status == MUSTER_OK && parent->base.name[0]) {
+        memcpy((*made)->base.name, parent->base.name, sizeof parent->base.name);
+        mst_group_show_name(&(*made)->base);
+    }
+    return status;
 }
 
 static muster_status create(mst_agreement *agreement, mst_hidden *plan, muster_status prepared,

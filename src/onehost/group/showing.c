@@ -146,6 +146,19 @@ mst_doing mst_doing_of_message(const mst_message *message, bool out, uint64_t nu
                         .operation = number };
 }
 
+/* A program's operation has its name there: then the first is shown alone. */
+void mst_group_show_any(mst_group *group, muster_call_class class, const mst_shown_any *any)
+{
+    mst_activity *activity = activity_of(group, class);
+    mst_doing doing = activity->doing;
+
+    if (!is_message(class) && doing.op >= MUSTER_OP_COUNT)
+        return;
+    memcpy(activity->op_name, any, sizeof *any);
+    doing.kind |= MST_DOING_ANY;
+    mst_activity_begin(activity, (mst_load64_rlx(&activity->number) + 1) / 2, &doing, activity->entered_ns);
+}
+
 void mst_group_show_op(mst_group *group, const char *name)
 {
     mst_activity *activity = activity_of(group, MUSTER_CALL_COLLECTIVE);

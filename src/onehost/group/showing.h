@@ -32,6 +32,9 @@ bool mst_group_show_beside(mst_group *group, muster_call_class class, uint64_t l
 void mst_group_awaits(const mst_group *group, muster_call_class class, int peer);
 
 /* To be called before it: the name of the collective's operation, which the program made. */
+/* Adds to the activity that it is the first of several of which any is awaited. */
+void mst_group_show_any(mst_group *group, muster_call_class class, const mst_shown_any *any);
+
 void mst_group_show_op(mst_group *group, const char *name);
 
 /* What a message is as an activity, in one of its directions; the number is that of the operation. */

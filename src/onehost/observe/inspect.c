@@ -89,6 +89,28 @@ static void describe(const mst_activity *activity, char *text, size_t bytes)
         snprintf(text, bytes, "%s (%s x %llu)", name, dtype, (unsigned long long)doing->count);
 }
 
+/* Of a wait for any of several; what an arena says may be anything. Returns whom all shown need, or -1. */
+static int describe_any(const mst_activity *activity, int size, char *text, size_t bytes)
+{
+    mst_shown_any any;
+    size_t at = strlen(text);
+
+    memcpy(&any, activity->op_name, sizeof any);
+    int peer = any.count <= MST_SHOWN_MAX ? any.peers[0] : -1;
+    snprintf(text + at, bytes - at, ", or any of %u more, of ranks", any.count - 1);
+    for (uint32_t i = 0; i < any.count && i < MST_SHOWN_MAX; i++) {
+        bool known = any.peers[i] >= 0 && any.peers[i] < size;
+
+        at = strlen(text);
+        snprintf(text + at, bytes - at, known ? "%s %d" : "%s ?", i ? "," : "", any.peers[i]);
+        peer = any.peers[i] == peer && known ? peer : -1;
+    }
+    at = strlen(text);
+    if (any.count > MST_SHOWN_MAX)
+        snprintf(text + at, bytes - at, " ...");
+    return peer;
+}
+
 static muster_seen_call *next_call(reader *reader)
 {
     if (reader->call_count == reader->calls_room) {
@@ -180,9 +202,11 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
     call->bytes = mst_doing_bytes(doing, call->group_rank, call->group_size);
     if (mst_doing_kind(doing) >= MST_DOING_SEND)
         call->peer = doing->peer; /* a receive from any rank waits for all */
+    if (doing->kind & MST_DOING_ANY)
+        call->peer = describe_any(activity, call->group_size, call->what, sizeof call->what);
     if (is_guest(cell))
         note_awaited(call, cell, doing);
-    if (doing->kind < MST_DOING_SEND || mst_doing_kind(doing) == MST_DOING_SUBSET)
+    if (mst_doing_kind(doing) < MST_DOING_SEND || mst_doing_kind(doing) == MST_DOING_SUBSET)
         call->operation = doing->operation;
     int64_t since_ns = mst_os_now_ns() - activity->entered_ns;
     call->since_ns = since_ns > 0 ? since_ns : 0;

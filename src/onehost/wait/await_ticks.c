@@ -254,13 +254,37 @@ static void lost(void *arg, int peer)
     }
 }
 
+/* Whom the operation needs, as a rank of the group; -1: it is of another group, or several would do, or must.
+ */
+static int16_t peer_in(const mst_group *group, const mst_pending *pending)
+{
+    int peers[2];
+
+    pending->kind->find_peers(pending, peers);
+    return (int16_t)(pending->group == group && peers[0] >= 0 && peers[1] < 0 ? peers[0] : -1);
+}
+
+static void show_any(const mst_awaited_requests *awaited, const mst_pending *first)
+{
+    const mst_wait_set *set = awaited->set;
+    mst_shown_any any = { 0 };
+
+    for (size_t i = awaited->next; i < set->count; i = mst_awaited_next(set, i + 1), any.count++)
+        if (any.count < MST_SHOWN_MAX)
+            any.peers[any.count] = peer_in(first->group, mst_awaited_find(&set->requests[i]));
+    mst_group_show_any(first->group, mst_started_class(first->number), &any);
+}
+
 void mst_awaited_show(mst_awaited_requests *awaited)
 {
     if (awaited->shown)
         return;
     mst_pending *pending = mst_awaited_find(&awaited->set->requests[awaited->next]);
-    if (pending->kind->show(pending))
-        awaited->shown = pending;
+    if (!pending->kind->show(pending))
+        return;
+    awaited->shown = pending;
+    if (!awaited->alone)
+        show_any(awaited, pending);
 }
 
 void mst_awaited_hide(const mst_pending *shown)

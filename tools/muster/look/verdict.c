@@ -310,6 +310,11 @@ static void judge_message(const muster_inspection *seen, const muster_seen_call 
         say_awaited_hosts(verdict, seen, call, false);
         return;
     }
+    if (strstr(call->what, ", or any of ")) { /* it says whom */
+        say(verdict, "rank %d has waited %.1f s in %s of %s", call->rank, (double)call->since_ns / NS_PER_S,
+            call->what, group);
+        return;
+    }
     say(verdict, "rank %d has waited %.1f s in %s %s ", call->rank, (double)call->since_ns / NS_PER_S,
         call->what, call->call_class == MUSTER_CALL_RECEIVE ? "from" : "to");
     if (call->peer < 0) {
