@@ -222,18 +222,19 @@ static bool each_item(const char *list, mst_choice *choice, bool (*fn)(mst_choic
 muster_status mst_choice_make(mst_choice *choice)
 {
     const char *list = mst_config_tuning();
-    char item[MST_CHOICE_ITEM_BYTES];
+    char item[MST_CHOICE_ITEM_BYTES], expected[160];
 
     *choice = (mst_choice){ .used = false };
     mst_os_cpu_kind_get(&choice->cpu);
     choice->column = mst_thresholds_known(mst_thresholds_column(&choice->cpu), choice->cpu.last_cache_bytes,
                                           &choice->known);
     find_place(choice);
-    if (!each_item(list, choice, choose_source, item))
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "MUSTER_TUNING has \"%.60s\"; expected none, cpu=zen4, cpu=icelake, cpu=other, "
-                        "file=/PATH or NAME=BYTES, with commas",
-                        item);
+    if (!each_item(list, choice, choose_source, item)) {
+        mst_threshold_expected(
+            item, "none, cpu=zen4, cpu=icelake, cpu=other, file=/PATH or NAME=BYTES, with commas", expected,
+            sizeof expected);
+        return mst_fail(MUSTER_ERR_INVALID, "MUSTER_TUNING has \"%.60s\"; expected %s", item, expected);
+    }
     choice->thresholds = choice->known;
     read_file(choice);
     each_item(list, choice, set_one, item);

@@ -5,6 +5,7 @@
 #include "shm/base/error.h"
 #include "src/onehost/choice.h"
 #include "src/pure/sized.h"
+#include "src/pure/threshold_setting.h"
 
 muster_status muster_tuning_get(muster_tuning *tuning)
 {
@@ -51,7 +52,7 @@ muster_status muster_tuning_threshold(int number, muster_threshold *threshold)
 
 muster_status muster_tuning_keep(const char *settings)
 {
-    char item[MST_CHOICE_ITEM_BYTES];
+    char item[MST_CHOICE_ITEM_BYTES], expected[160];
     mst_choice choice;
 
     muster_status status = mst_choice_make(&choice);
@@ -60,9 +61,9 @@ muster_status muster_tuning_keep(const char *settings)
     if (!settings)
         return mst_choice_keep(&choice, NULL);
     mst_thresholds measured = choice.known;
-    if (!mst_choice_set(&measured, settings, item))
-        return mst_fail(
-            MUSTER_ERR_INVALID,
-            "\"%.60s\" is not NAME=BYTES with the name of a threshold and a value within its bounds", item);
+    if (!mst_choice_set(&measured, settings, item)) {
+        mst_threshold_expected(item, "NAME=BYTES, with the name of a threshold", expected, sizeof expected);
+        return mst_fail(MUSTER_ERR_INVALID, "\"%.60s\" sets no threshold; expected %s", item, expected);
+    }
     return mst_choice_keep(&choice, &measured);
 }

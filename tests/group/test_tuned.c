@@ -95,18 +95,30 @@ START_TEST(test_ranks_use_the_launchers)
 }
 END_TEST
 
-/* What makes no sense is said before there are ranks. */
-START_TEST(test_nonsense_is_an_error)
+static void expect_refusal(const char *list, const char *words)
 {
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
     muster_report report = MUSTER_REPORT_INIT;
 
-    setenv("MUSTER_TUNING", "view_bytes_min=1", 1);
+    setenv("MUSTER_TUNING", list, 1);
     config.size = 2;
     ck_assert_int_eq(muster_launch(&config, compare_with_launcher, NULL, &report), MUSTER_ERR_INVALID);
-    ck_assert_msg(strstr(muster_error_detail(), "MUSTER_TUNING has \"view_bytes_min=1\""), "%s",
-                  muster_error_detail());
+    ck_assert_msg(strstr(muster_error_detail(), words), "%s", muster_error_detail());
     unsetenv("MUSTER_TUNING");
+}
+
+/* What makes no sense is said before there are ranks, with what would. */
+START_TEST(test_nonsense_is_an_error)
+{
+    expect_refusal("view_bytes_min=1",
+                   "MUSTER_TUNING has \"view_bytes_min=1\"; expected view_bytes_min=4096 to 1048576 bytes");
+    expect_refusal("none,libc_copy_bytes_min=1k",
+                   "\"libc_copy_bytes_min=1k\"; expected libc_copy_bytes_min=2048 bytes or more, or never");
+    expect_refusal("nontemporal_max_ratio=0", "expected nontemporal_max_ratio=1 to 100");
+    expect_refusal("views=1", "\"views=1\"; expected none, cpu=zen4");
+    ck_assert_int_eq(muster_tuning_keep("view_bytes_min=never"), MUSTER_ERR_INVALID);
+    ck_assert_msg(strstr(muster_error_detail(), "expected view_bytes_min=4096 to 1048576 bytes"), "%s",
+                  muster_error_detail());
 }
 END_TEST
 
