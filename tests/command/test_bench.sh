@@ -27,6 +27,14 @@ expect 2 "expected a size" $bench -e lots
 expect 2 "above the last" $bench -b 1M -e 4
 expect 2 "expected bool, int8" $bench -d float24
 expect 2 "expected sum" $bench -o average
+expect 2 "muster bench: .*avg does not work with int32, but with floats" $bench -o avg -d int32 barrier scan
+checks=$((checks + 1))
+if grep -vq "^muster bench: \|^Try: " "$work/out"; then
+    echo "FAILED: more was printed than what does not work together"
+    failures=$((failures + 1))
+fi
+expect 2 "maxloc does not work with float32" $bench -o maxloc all_reduce
+expect 0 "every result was right" $bench --check -e 4 -o avg -d int32 all_gather
 expect 2 "needs 2 ranks" $bench -n 1 sendrecv
 expect 2 "halo needs 2 ranks" $bench -n 1 halo
 expect 2 "2 or more" $bench -f 1

@@ -180,6 +180,24 @@ static int take_cases(int count, char **names, bench_options *options)
     return 0;
 }
 
+/* Whether the op and the dtype work together, before there are ranks that would all say that they do not: a
+ * group of one knows. */
+static int check_op(const bench_options *options)
+{
+    muster_config config = MUSTER_CONFIG_INIT;
+    muster_group *one;
+    int status = 0, i = 0;
+
+    while (i < options->case_count && !options->cases[i]->reduces)
+        i++;
+    if (i == options->case_count || muster_attach(&config, &one) != MUSTER_OK)
+        return 0;
+    if (muster_all_reduce(NULL, NULL, 0, options->dtype, (muster_op)options->op, one) == MUSTER_ERR_INVALID)
+        status = usage_error("bench", "%s", muster_error_detail());
+    muster_group_free(one);
+    return status;
+}
+
 static int launch(bench_options *options)
 {
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
@@ -235,5 +253,7 @@ int command_bench(int argc, char **argv)
                            options.bytes_max);
     warn_of_variables("bench");
     status = take_cases(argc - optind, argv + optind, &options);
+    if (status == 0)
+        status = check_op(&options);
     return status ? status : launch(&options);
 }
