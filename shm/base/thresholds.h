@@ -33,7 +33,9 @@
  *                      than an arrival and a slot
  * whole_bytes_max_P    reductions of up to P ranks and up to this size: one round, every rank reduces
  *                      everything; it wins while a round costs more than the reading
- * view_bytes_min       arena buffers from this size on are read without staging, with one more round
+ * view_bytes_min       arena buffers from this size on are read without staging, with one more round; by
+ *                      more than two ranks, in messages and of started operations from 8 KiB on, if this is
+ *                      less
  * round_bytes_min      what one rank stages and others only copy is divided into rounds of at least this size
  * one_copy_bytes_min, one_copy_bytes_min_oversubscribed, one_copy_bytes_max
  *                      private buffers of these sizes are read in their rank's process, without staging
@@ -53,7 +55,7 @@
     ROW(whole_bytes_max_8, MST_KIB(1), MST_NEVER, MST_KIB(2), MST_KIB(2), MST_KIB(2))                        \
     ROW(whole_bytes_max_16, MST_KIB(1), MST_NEVER, MST_KIB(2), MST_KIB(2), MST_KIB(2))                       \
     ROW(whole_bytes_max_more, 512, MST_NEVER, MST_KIB(1), MST_KIB(1), MST_KIB(1))                            \
-    ROW(view_bytes_min, MST_KIB(4), MST_MIB(1), MST_KIB(8), MST_KIB(8), MST_KIB(8))                          \
+    ROW(view_bytes_min, MST_KIB(4), MST_MIB(1), MST_KIB(5), MST_KIB(8), MST_KIB(8))                          \
     ROW(round_bytes_min, MST_KIB(4), MST_MIB(64), MST_KIB(64), MST_KIB(64), MST_KIB(64))                     \
     ROW(one_copy_bytes_min, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                                   \
     ROW(one_copy_bytes_min_oversubscribed, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                    \

@@ -10,6 +10,8 @@
  * which alternate between halves that peers have just read: fast 1 to 3.5 times, slow 6 to 15. */
 #define MORE_RATIO_OVERSUBSCRIBED 1
 #define VIEW_BYTES_MIN_OVERSUBSCRIBED (64 * KIB)
+/* Where one more round costs more than what is saved for two ranks, or a copy is over sooner than a peer. */
+#define LENT_BYTES_MIN (8 * KIB)
 #define SHARED_VIEW_BYTES_MIN (8 * KIB)
 #define SHARED_VIEW_BYTES_ALL (1 * MIB) /* of all ranks together */
 
@@ -50,6 +52,13 @@ static size_t size_of(uint64_t threshold)
     return threshold > SIZE_MAX ? SIZE_MAX : (size_t)threshold;
 }
 
+static size_t lent_bytes_min(const mst_thresholds *thresholds)
+{
+    size_t view = size_of(thresholds->view_bytes_min);
+
+    return view > LENT_BYTES_MIN ? view : LENT_BYTES_MIN;
+}
+
 mst_tuning mst_tuning_for(const mst_thresholds *thresholds, int ranks, bool oversubscribed)
 {
     return (mst_tuning){
@@ -57,8 +66,10 @@ mst_tuning mst_tuning_for(const mst_thresholds *thresholds, int ranks, bool over
         .whole_bytes_max = oversubscribed ? whole_bytes_max_oversubscribed(ranks)
                                           : size_of(whole_bytes_max(thresholds, ranks)),
         .shared = oversubscribed && ranks > 2,
-        .view_bytes_min =
-            oversubscribed ? VIEW_BYTES_MIN_OVERSUBSCRIBED : size_of(thresholds->view_bytes_min),
+        .view_bytes_min = oversubscribed ? VIEW_BYTES_MIN_OVERSUBSCRIBED
+                          : ranks == 2   ? size_of(thresholds->view_bytes_min)
+                                         : lent_bytes_min(thresholds),
+        .lent_bytes_min = oversubscribed ? VIEW_BYTES_MIN_OVERSUBSCRIBED : lent_bytes_min(thresholds),
         .shared_view_bytes_min = SHARED_VIEW_BYTES_MIN,
         .shared_view_bytes_max = SHARED_VIEW_BYTES_ALL / (size_t)ranks,
         .one_copy_bytes_min = size_of(oversubscribed ? thresholds->one_copy_bytes_min_oversubscribed

@@ -18,6 +18,7 @@ typedef struct mst_tuning {
     bool shared; /* reductions are shared work (shm/group/chunks.h) instead, and barriers use it to finish
                     early */
     size_t view_bytes_min; /* arena buffers from this size on are read without staging, with one more round */
+    size_t lent_bytes_min; /* the same of messages and started operations, whose buffers stay with a peer */
     /* The same for shared work, which needs no further round, from the one size to the other. Larger
      * reductions entirely in the arena are not shared: every rank would touch pages of all the others. */
     size_t shared_view_bytes_min, shared_view_bytes_max;

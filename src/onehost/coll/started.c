@@ -234,7 +234,7 @@ static uint64_t plan(mst_started_op *operation)
     mst_group *group = operation->pending.group;
     const mst_request *request = &operation->request;
     size_t in_bytes = mst_op_in_bytes_of(operation, group->base.rank);
-    size_t out_bytes = mst_op_out_bytes_of(operation, group->base.rank), least = group->tuning.view_bytes_min;
+    size_t out_bytes = mst_op_out_bytes_of(operation, group->base.rank), least = group->tuning.lent_bytes_min;
     mst_call *call = &operation->call;
 
     call->records = group->started->records;

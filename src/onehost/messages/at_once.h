@@ -21,7 +21,7 @@ static inline bool mst_send_at_once(mst_group *group, const mst_message *message
                               .type = (uint32_t)message->dtype,
                               .bytes = message->out_bytes };
 
-    return message->out_bytes < group->tuning.view_bytes_min && message->out_bytes <= MST_PART_BYTES &&
+    return message->out_bytes < group->tuning.lent_bytes_min && message->out_bytes <= MST_PART_BYTES &&
            !group->traffic.outgoing.destinations[message->destination].queue.first &&
            mst_channel_put(&group->channels, message->destination, &envelope, message->out) == MST_FLOW_OK;
 }

@@ -150,7 +150,7 @@ static muster_status pass(mst_exchange *exchange, mst_waiter *waiter, bool *pass
         exchange->sent = mst_send_at_once(exchange->group, exchange->message);
     if (exchange->sent && !exchange->received && mst_receives_alone(exchange->group, exchange->message)) {
         exchange->flow = mst_receive_at_once(exchange->group, exchange->message, &exchange->in.total);
-        if (exchange->flow == MST_FLOW_NOT_NOW && exchange->message->in_bytes < group->tuning.view_bytes_min)
+        if (exchange->flow == MST_FLOW_NOT_NOW && exchange->message->in_bytes < group->tuning.lent_bytes_min)
             status = mst_exchange_wait(exchange, waiter, has_come);
         exchange->received = status == MUSTER_OK && exchange->flow == MST_FLOW_OK;
     }

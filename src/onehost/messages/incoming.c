@@ -183,7 +183,7 @@ void mst_incoming_hint(mst_group *group, mst_transfer *receive)
     const mst_incoming *incoming = &group->traffic.incoming;
 
     if (receive->hinted || receive->state != MST_TRANSFER_WAITS || receive->peer == MUSTER_ANY_SOURCE ||
-        receive->room < mst_least(group->tuning.view_bytes_min, group->tuning.one_copy_bytes_min) ||
+        receive->room < mst_least(group->tuning.lent_bytes_min, group->tuning.one_copy_bytes_min) ||
         incoming->any_source || incoming->sources[receive->peer].wanted != 1 ||
         !group->channels.incoming[receive->peer].channel || incoming->matching.by_source[receive->peer].first)
         return;

@@ -49,7 +49,7 @@ void mst_outgoing_add(mst_group *group, mst_transfer *transfer)
  * nowhere. */
 static uint64_t place_of(const mst_group *group, const mst_transfer *send)
 {
-    uint64_t offset = send->total >= group->tuning.view_bytes_min
+    uint64_t offset = send->total >= group->tuning.lent_bytes_min
                           ? mst_group_heap_offset(group, send->bytes, send->total)
                           : 0;
 
