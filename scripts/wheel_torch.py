@@ -3,7 +3,8 @@
     wheel_torch.py PYTHON WHEELS WORK       PYTHON has PyTorch; the wheel of muster is in WHEELS, where this one goes, too
 
 muster, of its wheel, compiles the backend at its first import; the file goes into a wheel of its own, in the folder in which
-muster looks beside its module. That folder is named by all that the backend is made from.
+muster looks beside its module. That folder is named by all that the backend is made from. MUSTER_WHEEL_CACHE, a folder
+as XDG_CACHE_HOME is, may have it already.
 """
 
 import json
@@ -16,7 +17,8 @@ import sysconfig
 
 ASK = """
 import json, sys, torch, muster.torch
-print(json.dumps([muster.__version__, torch.__version__, f"cp{sys.version_info[0]}{sys.version_info[1]}{sys.abiflags}"]))"""
+file = muster.torch.is_compiled and muster.torch._backend._backend.__file__
+print(json.dumps([file, muster.__version__, torch.__version__, f"cp{sys.version_info[0]}{sys.version_info[1]}{sys.abiflags}"]))"""
 METADATA = """Metadata-Version: 2.1
 Name: muster-torch
 Version: {version}
@@ -46,11 +48,11 @@ def compile_with(python, wheels, work):
     """The file that muster has compiled, and the versions of muster, PyTorch and Python."""
     run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", "--target",
         work / "site", "--find-links", wheels, "muster")
-    said = run(python, "-c", ASK, PYTHONPATH=str(work / "site"), XDG_CACHE_HOME=str(work / "cache"))
-    files = list((work / "cache").glob("muster/muster.torch-*/torch.so"))
-    if len(files) != 1:
-        sys.exit(f"wheel_torch.py: with {python} muster.torch has compiled {len(files)} backends, not one")
-    return files[0], *json.loads(said)
+    cache = os.environ.get("MUSTER_WHEEL_CACHE") or str(work / "cache")
+    file, *versions = json.loads(run(python, "-c", ASK, PYTHONPATH=str(work / "site"), XDG_CACHE_HOME=cache))
+    if not file:
+        sys.exit(f"wheel_torch.py: with {python} muster.torch has compiled no backend")
+    return pathlib.Path(file), *versions
 
 
 def pack(file, muster, torch, python, work):

@@ -5,3 +5,9 @@ OMP_NUM_THREADS=1
 XDG_CACHE_HOME=$TEST_SOURCE/build/torch-cache # what is compiled serves all builds, and all tests
 export PYTHONPATH PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS XDG_CACHE_HOME
 unset RANK WORLD_SIZE MASTER_ADDR MASTER_PORT MUSTER_TORCH_BACKEND
+
+# Without importing it, which takes seconds.
+has_torch() {
+    "$TEST_TORCH_PYTHON" -c 'import importlib.metadata as m, sys
+sys.exit([int(number) for number in m.version("torch").split(".")[:2]] < [2, 13])' 2>/dev/null
+}

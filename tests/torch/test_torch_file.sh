@@ -14,7 +14,7 @@ shift 2
 PYTHONPATH=$PYTHONPATH:$TEST_SOURCE/tests/torch
 PYTHONWARNINGS=ignore::FutureWarning
 export MUSTER_TORCH_BACKEND PYTHONPATH PYTHONWARNINGS
-"$TEST_TORCH_PYTHON" -c 'import sys, torch; sys.exit(torch.__version__ < (2, 13))' 2>/dev/null || {
+has_torch || {
     echo "skipped: there is no PyTorch here; scripts/setup torch installs it, if the network allows"
     exit 77
 }

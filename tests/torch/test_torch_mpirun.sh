@@ -5,7 +5,7 @@
 . "$TEST_SOURCE/tests/mpi/launcher.sh"
 . "$TEST_SOURCE/tests/torch/environment.sh"
 unset MUSTER_FAKE_HOSTS
-"$TEST_TORCH_PYTHON" -c 'import sys, torch; sys.exit(torch.__version__ < (2, 13))' 2>/dev/null || {
+has_torch || {
     echo "skipped: there is no PyTorch here; scripts/setup torch installs it, if the network allows"
     exit 77
 }
