@@ -59,17 +59,18 @@ if ! "$python" -m pip download -q --no-deps -d "$work/probe" 'scikit-build-core>
 fi
 
 echo "== scripts/wheel leaves the checkout as it is"
-# What it fetches stays in the tree that is tested; optimisation across files would take as long again, and so would
-# kernels for wide vectors.
+# What it fetches stays in the tree that is tested. What tests of muster.torch have compiled, of the very files that the
+# wheel has, is not compiled again; optimisation across files would take as long again, and so would kernels for wide vectors.
 mkdir -p "$TEST_SOURCE/build/wheel-tools" "$work/checkout/build"
 ln -s "$TEST_SOURCE/build/wheel-tools" "$work/checkout/build/"
 list() {
     (cd "$work/checkout" && find . -path ./build -prune -o -print | sort)
 }
 torch=$TEST_SOURCE/build/torch/bin/python # scripts/setup torch
-"$torch" -c 'import torch' 2>/dev/null || torch=""
+"$torch" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' 2>/dev/null || torch=""
 list >"$work/before"
-SKBUILD_CMAKE_DEFINE="MUSTER_LINK_TIME_OPTIMISATION=OFF;MUSTER_WIDE_KERNELS=OFF" "$work/checkout/scripts/wheel" "$python" ${torch:+--torch "$torch"} >"$work/out" 2>&1 ||
+SKBUILD_CMAKE_DEFINE="MUSTER_LINK_TIME_OPTIMISATION=OFF;MUSTER_WIDE_KERNELS=OFF" MUSTER_WHEEL_CACHE=$TEST_SOURCE/build/torch-cache \
+    "$work/checkout/scripts/wheel" "$python" ${torch:+--torch "$torch"} >"$work/out" 2>&1 ||
     { cat "$work/out"; exit 1; }
 list | diff "$work/before" -
 for wheel in "$work"/checkout/build/wheels/muster-*-manylinux_2_*.whl; do
