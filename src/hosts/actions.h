@@ -63,6 +63,7 @@ struct mst_run {
     mst_hosts_record *records; /* what each rank was asked for (agree.h) */
     mst_run_plan then;         /* once all agree */
     size_t done;               /* elements of which a plan has disposed */
+    void *plan;                /* what else it keeps */
 };
 
 /* NULL: no memory. */

@@ -5,13 +5,15 @@
  * host for every layout of ranks. Small inputs travel in the records of the agreement, or come to all ranks,
  * and each reduces them. Of large ones each rank gets its slice of all inputs and reduces it, and all get all
  * slices: of n ranks with N bytes each, 2N (n - 1) / n bytes for each rank. That is done in parts, so that
- * the memory for the slices stays bounded.
+ * the memory for the slices stays bounded. Where that would send more between hosts, partial results go from
+ * host to host (chain.h).
  */
 #include "src/hosts/plans.h"
 
 #include <string.h>
 
 #include "src/hosts/agree.h"
+#include "src/hosts/chain.h"
 #include "src/hosts/patterns.h"
 
 #define GATHERED_BYTES_MAX (256 * 1024) /* of all inputs together: every rank gets all */
@@ -224,7 +226,9 @@ muster_status mst_plan_reduction(mst_run *run)
     const mst_request *request = &run->request;
     size_t all = request->count * request->element_bytes * (size_t)size_of(run);
 
-    return all <= GATHERED_BYTES_MAX ? mst_plan_gathered(run) : plan_sliced(run);
+    if (all <= GATHERED_BYTES_MAX)
+        return mst_plan_gathered(run);
+    return mst_chain_pays(run) ? mst_plan_chain(run) : plan_sliced(run);
 }
 
 /* ---- a block of the reduction for each rank ---- */

@@ -33,6 +33,9 @@ says 1 "^ok    variable: MUSTER_LOG=warn$"
 says 1 "^ok    copies: "
 says 1 "^rank 3 on pretended host 1:$"
 says 1 "^Ranks can work here"
+says 0 "order:"
+MUSTER_FAKE_HOSTS=0,1 mpi 0 "" 3 "$TEST_COMMAND" doctor
+says 1 "^note  order: the ranks change hosts 2 times"
 mpi bad "" 2 sh -c '[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" != 1 ] || export MUSTER_TIMEOUT=x; exec "$0" doctor' "$TEST_COMMAND"
 says 1 '^BAD   mpi: muster_init\("mpi"\) fails: rank 1 cannot attach: MUSTER_TIMEOUT is "x"'
 says 1 "^Ranks cannot work here"

@@ -89,6 +89,20 @@ static void report_carrier(const char *transport)
         is_slow || is_fast ? "" : ", which may go by TCP or by something faster: its name does not say");
 }
 
+/* Partial results go through the ranks in their order. */
+static void report_order(const ranks *all)
+{
+    int runs = 1;
+
+    for (int rank = 1; rank < all->size; rank++)
+        runs += all->view.host[rank] != all->view.host[rank - 1];
+    if (runs > all->view.hosts)
+        doctor_report(FINDING_NOTE, "ranks of a host that follow each other, as by mpirun --map-by slot",
+                      "order: the ranks change hosts %d times, so a large sum leaves a host more often than "
+                      "once, or moves the inputs of all ranks",
+                      runs - 1);
+}
+
 static void report_transport(const ranks *all)
 {
     if (all->view.hosts == 1) {
@@ -101,8 +115,9 @@ static void report_transport(const ranks *all)
     doctor_report(
         FINDING_NOTE,
         "MPI's own calls for what is large and crosses hosts; groups of one host (split) for the rest",
-        "speed: between hosts muster is slower than MPI: each byte is copied twice, and a sum moves "
-        "the inputs of all ranks, or two times as much as one rank has");
+        "speed: between hosts muster is slower than MPI: each byte is copied twice, and sums but the "
+        "large ones of all ranks move the inputs of all");
+    report_order(all);
     if (!getenv("MUSTER_TIMEOUT"))
         doctor_report(FINDING_NOTE, "MUSTER_TIMEOUT=60, or any time after which nobody shall wait any more",
                       "faults: a cable that is cut, or a host that is gone, is noticed by a time limit only, "
