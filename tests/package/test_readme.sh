@@ -5,8 +5,9 @@
 # a machine that has only what README.md asks for. A block of text is what a command prints: each line of it must have
 # been printed, with whatever numbers.
 #
-# The sections "From MLX" and "From PyTorch" fetch up to gigabytes: TEST_README=long tries them, too. Without a
-# package index "From Python" is not tried, and that is said. Uses TEST_SOURCE.
+# The sections "From MLX" and "From PyTorch" fetch up to gigabytes: TEST_README=long tries them, too, and compiles as a
+# reader does; else it is quick.cmake that says how. Without a package index "From Python" is not tried, and that is
+# said. Uses TEST_SOURCE.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -17,8 +18,8 @@ network=$(env | grep -iE '^(pip_[a-z_]*|https?_proxy|no_proxy|all_proxy|ssl_cert
 PATH=/usr/local/bin:/usr/bin:/bin
 export PATH
 
-left_out=""
-[ "${TEST_README:-}" = long ] || left_out="From MLX|From PyTorch"
+left_out="" quick=""
+[ "${TEST_README:-}" = long ] || left_out="From MLX|From PyTorch" quick=CMAKE_TOOLCHAIN_FILE=$work/checkout/tests/package/quick.cmake
 # shellcheck disable=SC2086
 if ! env $network python3 -m pip download -q --no-deps -d "$work/probe" numpy >"$work/out" 2>&1; then
     echo "no package index answers (or python3 has no pip): From Python is not tried"
@@ -65,10 +66,9 @@ read_as() {
     mkdir -p "$work/$name"
     [ "$(id -u)" -ne 0 ] || [ "$name" = root ] || chown -R 65534:65534 "$work/$name" "$work/checkout"
     status=0
-    # Optimisation across files would take as long again, and so would kernels for wide vectors.
     # shellcheck disable=SC2086
     (cd "$work/checkout" && "$@" env -i HOME="$work/$name" USER="$name" PATH="$PATH" PKG_CONFIG_LIBDIR=/nonexistent $network \
-        SKBUILD_BUILD_DIR=build/wheel SKBUILD_CMAKE_DEFINE="MUSTER_LINK_TIME_OPTIMISATION=OFF;MUSTER_WIDE_KERNELS=OFF" \
+        SKBUILD_BUILD_DIR=build/wheel $quick \
         sh -e "$work/blocks") >"$work/out" 2>&1 || status=$?
     said=0
     for line in "The tests are not built" "rank 3 of 4: 4" "rank 0 of 2: 2" "rank 1 of 2: 2"; do

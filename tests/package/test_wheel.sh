@@ -60,7 +60,7 @@ fi
 
 echo "== scripts/wheel leaves the checkout as it is"
 # What it fetches stays in the tree that is tested. What tests of muster.torch have compiled, of the very files that the
-# wheel has, is not compiled again; optimisation across files would take as long again, and so would kernels for wide vectors.
+# wheel has, is not compiled again.
 mkdir -p "$TEST_SOURCE/build/wheel-tools" "$work/checkout/build"
 ln -s "$TEST_SOURCE/build/wheel-tools" "$work/checkout/build/"
 list() {
@@ -69,7 +69,7 @@ list() {
 torch=$TEST_SOURCE/build/torch/bin/python # scripts/setup torch
 "$torch" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' 2>/dev/null || torch=""
 list >"$work/before"
-SKBUILD_CMAKE_DEFINE="MUSTER_LINK_TIME_OPTIMISATION=OFF;MUSTER_WIDE_KERNELS=OFF" MUSTER_WHEEL_CACHE=$TEST_SOURCE/build/torch-cache \
+CMAKE_TOOLCHAIN_FILE=$TEST_SOURCE/tests/package/quick.cmake MUSTER_WHEEL_CACHE=$TEST_SOURCE/build/torch-cache \
     "$work/checkout/scripts/wheel" "$python" ${torch:+--torch "$torch"} >"$work/out" 2>&1 ||
     { cat "$work/out"; exit 1; }
 list | diff "$work/before" -
