@@ -198,16 +198,61 @@ class Dropped(unittest.TestCase):
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             for i in range(100):
-                muster.recv_into_start(bytearray(1 << 16), 1 - rank, i)
+                muster.all_gather_start(bytes([rank + 1]) * (1 << 15), out=bytearray(1 << 16))
         assert len(seen) == 100 and issubclass(seen[0].category, RuntimeWarning)
-        assert "a pending Request of recv_into_start was dropped" in str(seen[0].message), seen[0].message
+        assert "a pending Request of all_gather_start was dropped: its arrays stay" in str(seen[0].message), seen[0]
         others = [bytearray(1 << 16) for _ in range(100)]  # where theirs would be, had it been freed
-        muster.barrier()
-        for i in range(100):
-            muster.send(bytes([rank + 1]) * (1 << 16), 1 - rank, i)
         muster.barrier()
         muster.barrier()
         assert not any(map(any, others))
+
+    @ranks(2)
+    def test_a_dropped_receive_is_taken_back(self):
+        """Nobody holds its group then, and the message is the next receive's."""
+        rank = muster.init().rank()
+        copy = muster.init().dup()
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            data = bytearray(4)
+            muster.recv_into_start(data, 1 - rank, 3, group=copy)
+        assert "recv_into_start was dropped: it is taken back" in str(seen[0].message), seen[0].message
+        data.append(1)  # nothing writes there any more
+        muster.barrier(group=copy)
+        muster.send(b"1234", 1 - rank, 3, group=copy)
+        assert bytes(muster.recv_into(bytearray(4), 1 - rank, 3, group=copy)) == b"1234" and data == bytes(4) + b"\1"
+        copy._leave()
+
+    @ranks(2)
+    def test_a_dropped_receive_that_has_its_message_is_over(self):
+        rank = muster.init().rank()
+        copy = muster.init().dup()
+        data = bytearray(4)
+        request = muster.recv_into_start(data, 1 - rank, 3, group=copy)
+        muster.send(b"1234", 1 - rank, 3, group=copy)
+        while not data[0]:
+            muster.iprobe(1 - rank, 4, group=copy)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            del request
+        muster.barrier(group=copy)
+        assert data == b"1234"
+        data.append(1)
+        copy._leave()
+
+    @ranks(2)
+    def test_a_group_with_dropped_operations_says_what_ends_them(self):
+        copy = muster.init().dup()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if muster.init().rank() == 0:
+                muster.all_sum_start(ints(2), group=copy)
+                expect(muster.Error, "the Request of 1 was dropped", copy._leave)
+        muster.barrier()
+        if muster.init().rank() == 1:
+            muster.all_sum_start(ints(2), group=copy).wait()
+        muster.barrier(group=copy)
+        muster.barrier(group=copy)
+        copy._leave()
 
     @ranks(2)
     def test_those_that_are_over_or_canceled_do_not_warn(self):
@@ -244,7 +289,6 @@ class Dropped(unittest.TestCase):
             warnings.simplefilter("error")
             muster.recv_into_start(ints(0), 1 - rank)
         assert len(said) == 1 and said[0].exc_type is RuntimeWarning
-        muster.send(ints(1), 1 - rank)
         muster.barrier()
 
     @ranks(2)

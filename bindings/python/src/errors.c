@@ -66,15 +66,20 @@ static PyObject *in_words_of_python(PyObject *words)
 
 PyObject *raise_status(muster_status status)
 {
+    return raise_status_and(status, "");
+}
+
+PyObject *raise_status_and(muster_status status, const char *more)
+{
     PyObject *type = state_of_module()->errors[status] ? state_of_module()->errors[status]
                                                        : state_of_module()->errors[MUSTER_OK];
     muster_error_info info = MUSTER_ERROR_INFO_INIT;
-    char sentence[600];
+    char sentence[800];
 
     if (PyErr_Occurred()) /* a signal handler's, which ended the wait */
         return NULL;
-    PyOS_snprintf(sentence, sizeof sentence, "%s",
-                  muster_error_detail()[0] ? muster_error_detail() : muster_status_string(status));
+    PyOS_snprintf(sentence, sizeof sentence, "%s%s",
+                  muster_error_detail()[0] ? muster_error_detail() : muster_status_string(status), more);
     muster_last_error(&info);
     PyObject *words =
         in_words_of_python(PyUnicode_DecodeUTF8(sentence, (Py_ssize_t)strlen(sentence), "replace"));

@@ -9,6 +9,7 @@ bool make_errors(PyObject *module);
 /* The exception of a call that failed, with its sentence; returns NULL. What a signal handler has raised
  * while it waited is left as it is. */
 PyObject *raise_status(muster_status status);
+PyObject *raise_status_and(muster_status status, const char *more); /* behind the sentence */
 
 /* Takes the exception that is raised; NULL: none is. */
 PyObject *take_exception(void);

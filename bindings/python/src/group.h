@@ -9,6 +9,7 @@ typedef struct group_object {
     PyObject_HEAD muster_group *group;
     muster_group *kept;                 /* the one that was left while arrays were in it; NULL: none */
     Py_ssize_t arrays;                  /* blocks of memory that are in it */
+    int orphans;                        /* operations of it whose Request was dropped (orphans.h) */
     bool in_world;                      /* made of the world, whose memory it takes */
     int ranks_begun;                    /* of the state, when it was made */
     struct group_object *next, **place; /* in the list of all */

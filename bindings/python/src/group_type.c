@@ -180,6 +180,7 @@ static PyObject *leave(PyObject *self, PyObject *unused)
 {
     group_object *object = (group_object *)self;
     muster_status status;
+    char dropped[180] = "";
 
     (void)unused;
     if (is_combining())
@@ -197,7 +198,13 @@ static PyObject *leave(PyObject *self, PyObject *unused)
     if (status == MUSTER_OK)
         Py_RETURN_NONE;
     object->group = group;
-    return raise_status(status);
+    if (status == MUSTER_ERR_BUSY && object->orphans)
+        PyOS_snprintf(
+            dropped, sizeof dropped,
+            "; the Request of %d was dropped: such an operation ends in later calls of this rank on "
+            "the group, such as barrier(), when all ranks have made theirs",
+            object->orphans);
+    return raise_status_and(status, dropped);
 }
 
 /* For muster.torch: the address of the group, which is the caller's from now on. */

@@ -4,7 +4,9 @@
 
 #include "bindings/python/src/operation.h"
 
-/* The operation has no Request any more: it is kept until it is over. */
+/* The operation has no Request any more. The first ends it if it is a receive without a message; false: then
+ * it is to be kept, until it is over. */
+bool orphan_take_back(operation *operation);
 void orphan_keep(operation *operation);
 
 #endif

@@ -221,18 +221,21 @@ static int clear(PyObject *self)
     return 0;
 }
 
-/* A pending one was dropped: its operation goes on, and keeps what it needs. */
+/* A pending one was dropped: its operation is taken back, or goes on, and keeps what it needs. */
 static void drop(const request_object *request)
 {
     PyObject *before = take_exception();
+    bool is_ours = is_of_this_process(request->pending), taken_back = orphan_take_back(request->pending);
 
-    if (is_of_this_process(request->pending) &&
+    if (is_ours &&
         PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                         "a pending Request of %s was dropped: its arrays stay until it is over; keep it, "
-                         "and call wait()",
-                         request->name) < 0)
+                         "a pending Request of %s was dropped: %s; keep it, and call wait()%s", request->name,
+                         taken_back ? "it is taken back, and gets no message"
+                                    : "its arrays stay until it is over",
+                         taken_back ? ", or cancel()" : "") < 0)
         PyErr_WriteUnraisable(state_of_module()->request_type);
-    orphan_keep(request->pending);
+    if (!taken_back)
+        orphan_keep(request->pending);
     if (before)
         raise_again(before);
     Py_XDECREF(before);
