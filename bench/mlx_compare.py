@@ -33,7 +33,8 @@ SIZES = [4, 16 << 10, 256 << 10, 1 << 20, 4 << 20, 64 << 20]
 LIMIT_S = 60
 BUSY = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    for _ in range(10 ** 6):\n        pass"
 RING_SLOWER = 20  # where ranks outnumber CPUs it takes 20 ms for each operation, so it gets fewer calls there
-NATIVE, BOUND, STAND_IN, MPI, RING = "muster.mlx", "the same, --bind core", "muster run --mlx", "Open MPI", "ring"
+NATIVE, BOUND, ARENA = "muster.mlx", "the same, --bind core", "muster.mlx, --arena-malloc"
+STAND_IN, MPI, RING = "muster run --mlx", "Open MPI", "ring"
 
 
 def program(backend, arguments, fewer=1):
@@ -61,6 +62,10 @@ def native(ranks, arguments, *options):
 
 def bound(ranks, arguments):
     return native(ranks, arguments, "--bind", "core")
+
+
+def in_arena(ranks, arguments):
+    return native(ranks, arguments, "--arena-malloc")
 
 
 def stand_in(ranks, arguments):
@@ -105,7 +110,7 @@ def ring(ranks, arguments):
         return output.read_text()
 
 
-CONTENDERS = {NATIVE: native, BOUND: bound, STAND_IN: stand_in, MPI: open_mpi, RING: ring}
+CONTENDERS = {NATIVE: native, BOUND: bound, ARENA: in_arena, STAND_IN: stand_in, MPI: open_mpi, RING: ring}
 
 
 def available(wanted):
@@ -155,10 +160,12 @@ def read_csv(path):
 
 
 def ratios(times):
-    """Times of the peers, also where a table shows how many in a second, divided by that of muster's slower group: neither is bound."""
+    """Times of the peers, also where a table shows how many in a second: Open MPI's and ring's divided by that of muster's
+    slower group, neither bound nor in the arena, and Open MPI's by that in the arena."""
     medians = {name: statistics.median(times[name]) for name in times}
     ours = max(medians.get(NATIVE, 0), medians.get(STAND_IN, 0))
-    return report.ratio(medians.get(MPI), ours), report.ratio(medians.get(RING), ours)
+    return (report.ratio(medians.get(MPI), ours), report.ratio(medians.get(RING), ours),
+            report.ratio(medians.get(MPI), medians.get(ARENA, 0)))
 
 
 def per_second(times):
@@ -170,8 +177,8 @@ def print_tables(rows):
         names = [name for name in CONTENDERS if any(name in times for times in sizes.values())]
         unit, show = ("per second", per_second) if operation == "tokens" else ("µs", report.spread)
         print(f"\n### MLX, {operation}, {ranks} ranks{place} ({unit}, {report.figure(ranks).split('_')[0]}s; median of "
-              f"rounds, least–most)\n\n| bytes | {' | '.join(names)} | Open MPI ÷ muster | ring ÷ muster |")
-        print("|---" * (len(names) + 3) + "|")
+              f"rounds, least–most)\n\n| bytes | {' | '.join(names)} | Open MPI ÷ muster | ring ÷ muster | Open MPI ÷ in the arena |")
+        print("|---" * (len(names) + 4) + "|")
         for size, times in sorted(sizes.items()):
             cells = [show(times[name]) if name in times else "–" for name in names]
             print(f"| {report.human(size)} | {' | '.join([*cells, *ratios(times)])} |")

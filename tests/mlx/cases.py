@@ -140,6 +140,26 @@ def donation(world):
     assert mx.get_peak_memory() == plain
 
 
+@case
+def in_arena(world):
+    """By muster run --arena-malloc: MLX's own arrays, inputs and results, lie where the other ranks read them."""
+    x = mx.arange(1 << 20, dtype=mx.float32) + world.rank()
+    total = dist.all_sum(x)
+    mx.eval(x, total)
+    for array in x, total:
+        assert _is_in_arena(np.array(array, copy=False).ctypes.data), world.rank()
+    assert mx.array_equal(total, world.size() * mx.arange(1 << 20) + sum(range(world.size()))).item()
+
+
+def _is_in_arena(address):
+    with open("/proc/self/maps") as maps:
+        for line in maps:
+            first, end = (int(bound, 16) for bound in line.split()[0].split("-"))
+            if first <= address < end:
+                return "muster" in line
+    return False
+
+
 # ---- training ----
 
 

@@ -51,6 +51,7 @@ run="$TEST_COMMAND run"
 for ranks in ${TEST_MLX_RANKS:-8}; do
     expect 0 "$both data_parallel" $run --mlx -n "$ranks" -- "$python" "$cases"
 done
+expect 0 "in_arena reductions data_parallel" $run --mlx --arena-malloc -n 2 -- "$python" "$cases"
 expect 0 mismatch $run --mlx -n 2 -- "$python" "$cases"
 expect 0 swallowed $run --mlx -n 2 -- "$python" "$cases"
 told_once
@@ -75,6 +76,7 @@ for ranks in ${TEST_MLX_RANKS:-4}; do
     [ "$ranks" -ne 4 ] || [ "$(grep -c "compiling muster.mlx for MLX" "$work/out")" -eq 1 ] || fail "not one rank compiles"
 done
 [ "$(find "$work/cache" -type f | wc -l)" -eq 1 ] || fail "there is more in the cache than what was made"
+expect 0 "in_arena gathers donation sharded data_parallel" $run --arena-malloc -n 2 -- "$python" "$cases"
 expect 0 shards $run -n 2 -- "$python" "$TEST_SOURCE/tests/mlx/shards.py"
 expect 0 mismatch $run -n 2 -- "$python" "$cases"
 expect 0 halves $run -n 2 -- "$python" "$cases"
