@@ -144,18 +144,21 @@ muster_status mst_wire_explain(const mst_wire_group *group)
     return (muster_status)reason->status;
 }
 
-/* Whether a link's reason (src/hosts/carried.c) says that a rank has died: status, rank and kind in brackets.
- */
-static bool tells_death(const char *text)
+/* If a link's reason (src/hosts/carried.c) says that a rank has died: status, rank and kind in brackets. */
+static void note_death(mst_wire_group *group, const char *text)
 {
     const char *numbers = strchr(text, '[');
     char *end = NULL;
 
     if (!numbers)
-        return false;
+        return;
     bool died = strtol(numbers + 1, &end, 10) == MUSTER_ERR_PEER_DIED;
-    strtol(end, &end, 10);
-    return died && strtol(end, NULL, 10) > MUSTER_TERMINATION_NONE;
+    long rank = strtol(end, &end, 10);
+    if (!died || strtol(end, NULL, 10) <= MUSTER_TERMINATION_NONE)
+        return;
+    group->wire->knows_death = true;
+    if (rank >= 0 && rank < group->base.size)
+        group->wire->dead[group->seats[rank]] = true;
 }
 
 muster_status mst_wire_break(mst_wire_group *group, int about, muster_status status, int64_t limit_ns,
@@ -170,7 +173,7 @@ muster_status mst_wire_break(mst_wire_group *group, int about, muster_status sta
         va_start(args, format);
         vsnprintf(reason->text, sizeof reason->text, format, args);
         va_end(args);
-        group->wire->knows_death |= tells_death(reason->text);
+        note_death(group, reason->text);
         mst_wire_post_all(group, MST_WIRE_BROKEN, reason, sizeof *reason);
     }
     return mst_wire_explain(group);
@@ -193,7 +196,7 @@ void mst_wire_told_broken(mst_wire_group *group, const mst_wire_reason *told)
         reason->kind = MUSTER_TERMINATION_NONE;
     if (reason->limit_ns < 0)
         reason->limit_ns = 0;
-    group->wire->knows_death |= tells_death(reason->text);
+    note_death(group, reason->text);
 }
 
 muster_status mst_wire_in_group(const muster_group *group, muster_status status)

@@ -162,6 +162,7 @@ struct mst_wire {
     int *parts;     /* by process: on their way there */
     bool *lost;     /* by process: nothing can be sent there any more */
     bool *left;     /* by process */
+    bool *dead;     /* likewise: somebody has told that it has died */
     bool *ready;    /* likewise; of process 0 */
     int left_count, ready_count;
     bool has_left, has_given_up, is_given_up, knows_death;

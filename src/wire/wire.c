@@ -19,6 +19,7 @@ static void free_arrays(mst_wire *wire)
     free(wire->parts);
     free(wire->lost);
     free(wire->left);
+    free(wire->dead);
     free(wire->ready);
     free(wire->sent);
     free(wire->sent_to);
@@ -42,11 +43,12 @@ mst_wire *mst_wire_create(mst_frames *frames)
     wire->parts = calloc((size_t)frames->size, sizeof *wire->parts);
     wire->lost = calloc((size_t)frames->size, sizeof *wire->lost);
     wire->left = calloc((size_t)frames->size, sizeof *wire->left);
+    wire->dead = calloc((size_t)frames->size, sizeof *wire->dead);
     wire->ready = calloc((size_t)frames->size, sizeof *wire->ready);
     wire->sent = calloc((size_t)frames->size, sizeof *wire->sent);
     wire->sent_to = calloc((size_t)frames->size, sizeof *wire->sent_to);
-    if (!wire->parts || !wire->lost || !wire->left || !wire->ready || !wire->sent || !wire->sent_to ||
-        !mst_table_init(&wire->by_id)) {
+    if (!wire->parts || !wire->lost || !wire->left || !wire->dead || !wire->ready || !wire->sent ||
+        !wire->sent_to || !mst_table_init(&wire->by_id)) {
         free_arrays(wire);
         free(wire);
         return NULL;
@@ -127,13 +129,25 @@ bool mst_wire_is_quiet(mst_wire *wire)
     return quiet;
 }
 
+/* MPI may keep what is for a dead process for ever. */
+static bool is_all_sent_to_living(const mst_wire *wire)
+{
+    for (int i = 0; i < wire->sent_to_count; i++)
+        if (!wire->dead[wire->sent_to[i]])
+            return false;
+    for (const mst_wire_sent *sent = wire->unsent.first; sent; sent = sent->next)
+        if (!wire->dead[sent->to])
+            return false;
+    return true;
+}
+
 bool mst_wire_has_sent(mst_wire *wire)
 {
     bool moved;
 
     pthread_mutex_lock(&wire->lock);
     mst_wire_move(wire, &moved);
-    bool sent = mst_wire_is_all_sent(wire) || wire->stopped;
+    bool sent = is_all_sent_to_living(wire) || wire->stopped;
     pthread_mutex_unlock(&wire->lock);
     return sent;
 }

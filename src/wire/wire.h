@@ -25,7 +25,7 @@ muster_status mst_wire_whole(mst_wire *wire, const muster_group *like, muster_gr
 void mst_wire_leave(mst_wire *wire);
 
 /* Whether all others have left, and nothing is under way from this process. Moves frames. The other: whether
- * nothing is under way from it. */
+ * nothing is under way from it, but to those who are known to have died. */
 bool mst_wire_is_quiet(mst_wire *wire);
 bool mst_wire_has_sent(mst_wire *wire);
 

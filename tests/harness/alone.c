@@ -18,7 +18,7 @@ static bool is_allowed(mst_frames *frames)
 static bool send(mst_frames *frames, int to, const void *bytes, size_t count, int *slot, char *why)
 {
     (void)frames, (void)count;
-    *slot = 0;
+    *slot = to;
     if (to == alone.unreachable) {
         snprintf(why, MST_FRAMES_WHY_BYTES, "the cable is gone");
         return false;
@@ -30,8 +30,8 @@ static bool send(mst_frames *frames, int to, const void *bytes, size_t count, in
 
 static bool is_sent(mst_frames *frames, int slot, bool *over, char *why)
 {
-    (void)frames, (void)slot, (void)why;
-    *over = true;
+    (void)frames, (void)why;
+    *over = slot != alone.silent;
     return true;
 }
 
@@ -64,7 +64,7 @@ void alone_begin(int rank, int size)
     ck_assert_int_le(size, 3);
     frames = (mst_frames){ &methods, rank, size, where };
     memset(&alone, 0, sizeof alone);
-    alone.unreachable = -1;
+    alone.unreachable = alone.silent = -1;
     alone.wire = mst_wire_create(&frames);
     ck_assert_ptr_nonnull(alone.wire);
     ck_assert_int_eq(mst_wire_whole(alone.wire, &like, &alone.whole), MUSTER_OK);

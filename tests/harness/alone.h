@@ -26,6 +26,7 @@ typedef struct alone_process {
     int sent_to[ALONE_FRAMES_MAX];        /* and where to */
     int sent_count;
     int unreachable;     /* a process to which nothing can be sent; -1: none */
+    int silent;          /* one that takes nothing, so that it stays on its way; -1: none */
     bool cannot_receive; /* whatever has come */
 } alone_process;
 extern alone_process alone;

@@ -1,5 +1,6 @@
 /* How a process ends that reaches others by src/wire, and what it still tells them. */
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "src/mpi/end.h"
@@ -99,6 +100,40 @@ START_TEST(test_what_another_tells_of_its_failure_breaks_the_group)
     ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_ERR_SYSTEM);
     ck_assert_str_eq(mst_error_sentence(), "rank 2 reaches nobody");
     ck_assert_int_eq(mst_error_parts()->rank, 2);
+}
+END_TEST
+
+/* Rank 1 tells that rank 2 has died. */
+static void tell_of_death(void)
+{
+    mst_wire_reason reason = { .status = MUSTER_ERR_ABORTED, .about = 1 };
+
+    snprintf(reason.text, sizeof reason.text, "rank 1 aborted the group: [%d 2 %d 9 -1 0] rank 2 was killed",
+             MUSTER_ERR_PEER_DIED, MUSTER_TERMINATION_SIGNALED);
+    alone_come(1, alone_head(1, MST_WIRE_BROKEN), &reason, sizeof reason);
+}
+
+/* MPI may never be through with that: who ends does not wait for it, and waits for the living. */
+START_TEST(test_words_to_the_dead_are_not_waited_for)
+{
+    alone.silent = 2;
+    mst_wire_leave(alone.wire);
+    ck_assert(!mst_wire_has_sent(alone.wire));
+    tell_of_death();
+    mst_wire_give_up(alone.wire);
+    ck_assert(mst_wire_has_sent(alone.wire));
+    ck_assert(mst_wire_knows_death(alone.wire));
+}
+END_TEST
+
+START_TEST(test_words_to_the_living_are_waited_for)
+{
+    alone.silent = 1;
+    tell_of_death();
+    mst_wire_give_up(alone.wire);
+    ck_assert(!mst_wire_has_sent(alone.wire));
+    alone.silent = -1;
+    ck_assert(mst_wire_has_sent(alone.wire));
 }
 END_TEST
 
@@ -214,6 +249,8 @@ int main(void)
     tcase_add_test(failing, test_the_first_reason_stays_also_where_the_wire_fails);
     tcase_add_test(failing, test_nothing_is_sent_once_the_wire_is_stopped);
     tcase_add_test(failing, test_what_another_tells_of_its_failure_breaks_the_group);
+    tcase_add_test(failing, test_words_to_the_dead_are_not_waited_for);
+    tcase_add_test(failing, test_words_to_the_living_are_waited_for);
     TCase *ends = tcase_create("the end of a rank that MPI has started");
     tcase_set_timeout(ends, TEST_TIMEOUT_S);
     tcase_add_test(ends, test_all_end_together);
