@@ -424,7 +424,7 @@ MUSTER_API bool muster_is_available(const char *backend);
  *   MUSTER_PROGRESS_THREAD  1: a thread of the library makes progress of started operations while no
  *                           thread of this rank is in a call. It sleeps while nothing changes. In a world
  *                           over several hosts it also tells the other hosts of deaths on this one, and
- *                           looks every 10 us to 1 ms while something is under way, which a started receive
+ *                           looks every 10 us to 4 ms while something is under way, which a started receive
  *                           is until it has its message, and sleeps otherwise.
  *   MUSTER_ARENA_MALLOC    1: blocks of 64 KiB and more that the program allocates from then on lie in the
  *                          arena, so that its arrays are as fast as buffers of muster_alloc. It needs the

@@ -5,7 +5,8 @@
 #include "src/hosts/pending.h"
 
 #define NAP_NS_MIN 10000
-#define NAP_NS_MAX 1000000
+#define NAP_NS_SOON 1000000 /* reached in 3 ms; */
+#define NAP_NS_MAX 4000000  /* and this in 0.2 s, as of a receive that stays open */
 
 /* ---- in the thread ---- */
 
@@ -34,8 +35,10 @@ static int64_t nap_ns(mst_hosts_world *world, bool goes_on, bool moved)
 {
     if (moved || !goes_on || mst_exchange32_sc(&world->called, 0))
         world->nap_ns = NAP_NS_MIN;
-    else if (world->nap_ns < NAP_NS_MAX)
+    else if (world->nap_ns < NAP_NS_SOON)
         world->nap_ns *= 2;
+    else if (world->nap_ns < NAP_NS_MAX)
+        world->nap_ns += world->nap_ns / 64;
     return goes_on ? world->nap_ns : 0;
 }
 
