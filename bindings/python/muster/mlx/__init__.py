@@ -3,8 +3,8 @@
     import mlx.core as mx, muster.mlx
     group = mx.distributed.init()
 
-under `muster run -n 4 -- python program.py`. Under muster's launcher the backends "any", "mpi" and "ring" mean muster,
-as does "muster" everywhere, and operations without a group are the world's. Import it before the names of
+under `muster run -n 4 -- python program.py`, or `mpirun -n 4 python program.py` on one machine or several. Under these
+launchers the backends "any", "mpi" and "ring" mean muster, as does "muster" everywhere, and operations without a group are the world's. Import it before the names of
 mx.distributed are taken from there one by one. A program that can import nothing is served by `muster run --mlx`.
 """
 
@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise ImportError(f"muster.mlx needs MLX ({error}); pip install 'mlx[cpu]'") from error
 
-from .. import _native
+from .. import _launched, _native
 
 __all__ = ["world"]
 
@@ -58,11 +58,12 @@ _library = _open()
 _original = {name: getattr(mx.distributed, name) for name in (
     "init", "is_available", "all_sum", "all_max", "all_min", "all_gather", "sum_scatter", "send", "recv", "recv_like")}
 _world = None
+_by_mpi = _launched.is_by_mpi()  # asked once, as it looks for a file
 
 
 def _is_launched():
-    """Whether muster has started this process as a rank."""
-    return "MUSTER_ARENA" in os.environ
+    """Whether muster, or an MPI whose plug-in is there, has started this process as a rank."""
+    return "MUSTER_ARENA" in os.environ or _by_mpi
 
 
 def _is_ours(backend):
@@ -70,7 +71,7 @@ def _is_ours(backend):
 
 
 def world(strict=False):
-    """The group of all ranks that muster has started; of this process alone without a launcher, or, when strict,
+    """The group of all ranks that muster or mpirun has started; of this process alone without a launcher, or, when strict,
     RuntimeError. What mx.distributed.init(backend="muster") returns."""
     global _world
     if _world is None or (strict and _world.size() == 1):

@@ -26,7 +26,7 @@ if tuple(map(int, torch.__version__.split(".")[:2])) < _OLDEST:
 if not dist.is_available():
     raise ImportError("muster.torch needs a PyTorch that was built with torch.distributed, and this one was not")
 
-from .. import _muster, _names
+from .. import _launched, _muster, _names
 from .. import _world as _worlds
 from ._compiled import Compiled
 from ._errors import (AbortedError, ArgumentError, DeadlockError, Error, MismatchError, PeerDiedError, TimedOutError,
@@ -127,7 +127,7 @@ def _world():
 def _describe_world():
     """What init_process_group reads from the environment, where muster run or mpirun has started the ranks."""
     global _launcher, _address
-    by_mpi = _meeting.is_by_mpi()
+    by_mpi = _launched.is_by_mpi()
     if "MASTER_PORT" in os.environ or not (by_mpi or "MUSTER_RANK" in os.environ):
         return
     _launcher = "mpi" if by_mpi else "any"

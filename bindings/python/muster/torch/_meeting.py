@@ -22,13 +22,6 @@ _PATIENCE_S = 5
 _SIOCGIFADDR = 0x8915
 
 
-def is_by_mpi():
-    """Whether mpirun, or srun with PMI, has started this process, and the plug-in for it is there."""
-    variables = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
-    return ("MUSTER_RANK" not in os.environ and any(name in os.environ for name in variables) and
-            _muster.is_available("mpi"))
-
-
 def _addresses_of_host():
     found = [HERE, socket.gethostname()]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:

@@ -283,7 +283,8 @@ std::shared_ptr<Group> world(bool strict)
     if (made && !strict)
         return made;
     muster_group *all = nullptr, *copy = nullptr;
-    check(muster_init(strict, nullptr, &all), "init");
+    // "mpi" is the ranks of mpirun, and elsewhere what is meant by no name.
+    check(muster_init(strict, muster_is_available("mpi") ? "mpi" : nullptr, &all), "init");
     if (made) {
         muster_group_free(all);
         return made;
