@@ -17,7 +17,7 @@ static pid_t fork_rank(const char *name, int rank, int size, muster_group *paren
 
     if (pid != 0)
         return pid;
-    char number[2][8];
+    char number[2][12];
     snprintf(number[0], sizeof number[0], "%d", rank);
     snprintf(number[1], sizeof number[1], "%d", size);
     setenv("MUSTER_ARENA", name, 1);
