@@ -104,7 +104,8 @@ static bool is_for_members(mst_wire_kind kind)
 
 void mst_wire_post(mst_wire *wire, int to, const mst_wire_head *head, const void *data, size_t bytes)
 {
-    if (wire->stopped || wire->lost[to] || wire->dead[to] || (wire->has_left && is_for_members((mst_wire_kind)head->kind)))
+    if (wire->stopped || wire->lost[to] || wire->dead[to] ||
+        (wire->has_left && is_for_members((mst_wire_kind)head->kind)))
         return;
     mst_wire_sent *sent = malloc(sizeof *sent + bytes);
     if (!sent) {
