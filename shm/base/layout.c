@@ -15,11 +15,11 @@ uint64_t mst_layout_records_offset(uint32_t seats, uint32_t seat)
     return begin + (uint64_t)seat * MST_RECORDS * sizeof(mst_record);
 }
 
-/* Large, so that a line has left the receiver's own cache before it is written again; but the rings that a
- * rank has for all its peers take at most some 4 MiB. */
+/* Large, so that a line has left the caches of both CPUs before it is written again, and is in the one that
+ * they share; but the rings that a rank has for all its peers take at most some 4 MiB. */
 uint64_t mst_layout_ring_bytes(uint32_t size)
 {
-    return size <= 4 ? 1 << 20 : size <= 8 ? 1 << 19 : 1 << 18;
+    return size <= 3 ? 1 << 21 : size == 4 ? 1 << 20 : size <= 8 ? 1 << 19 : 1 << 18;
 }
 
 uint64_t mst_layout_cells_offset(uint32_t seats)
@@ -111,6 +111,7 @@ uint64_t mst_layout_fingerprint(void)
         mst_layout_region_offset(3, MST_REGION_BYTES_MIN, 1),
         mst_layout_arena_bytes(3, MST_REGION_BYTES_MIN),
         mst_layout_ring_bytes(2),
+        mst_layout_ring_bytes(4),
         mst_layout_ring_bytes(5),
         mst_layout_ring_bytes(9),
     };
