@@ -14,7 +14,7 @@
  */
 
 /* To be raised when a field keeps its name, type and place but changes its meaning. */
-CONSTANT(MST_LAYOUT_VERSION, 20);
+CONSTANT(MST_LAYOUT_VERSION, 21);
 CONSTANT(MST_LINE, 128);             /* two cache lines: the adjacent one is prefetched */
 CONSTANT(MST_PAGE, 65536);           /* largest page size in use; large offsets are multiples of it */
 CONSTANT(MST_RANKS_MAX, 1024);       /* of a world; also seats of an arena */
@@ -33,6 +33,7 @@ CONSTANT(MST_SMALL_BYTES, 4096);     /* size of a small staging slot; a cell has
 CONSTANT(MST_ACTIVITIES, 4);         /* call classes of a group */
 CONSTANT(MST_SIGNALS, 16);           /* signals of a window that one member can raise at another */
 CONSTANT(MST_ENTRY_UNIT, 64);        /* entries of a channel begin at multiples of this */
+CONSTANT(MST_ENTRY_LARGE, 1024);     /* from so many bytes on those of an entry begin with its second line */
 CONSTANT(MST_EXPRESS_BYTES, 8320);   /* capacity of the entry beside a channel's ring: 8 KiB and its header */
 CONSTANT(MST_ANSWERS, 32);           /* answers of a channel that its sender may not have read */
 CONSTANT(MST_ANNOUNCEMENTS, 16);     /* announcements of a channel that its receiver may not have read */
@@ -325,8 +326,9 @@ STRUCT(mst_announcement)
 END_STRUCT(mst_announcement);
 
 /* The beginning of an entry, at a multiple of MST_ENTRY_UNIT, followed directly by its bytes, so that a small
- * message is one cache line. `stamp` says that the entry is complete: its number (from 1, in the channel),
- * its kind and its bytes, packed. In the ring, the sender clears the stamp of the next entry first. */
+ * message is one cache line; those of a large one begin with the next line, as copies of lines are faster.
+ * `stamp` says that the entry is complete: its number (from 1, in the channel), its kind and its bytes,
+ * packed. In the ring, the sender clears the stamp of the next entry first. */
 STRUCT(mst_entry)
     FIELD(_Atomic uint64_t, stamp); /* sender: 0, or number, kind and bytes, E5 */
     FIELD(uint64_t, taken); /* how many entries of the opposite channel the sender has consumed, E20 */

@@ -8,13 +8,13 @@
 #include "shm/base/fault.h"
 #include "shm/group/group_blocks.h"
 
-bool mst_channels_init(mst_channels *channels, mst_subarena *subarena, mst_stream_fn stream)
+bool mst_channels_init(mst_channels *channels, mst_subarena *subarena, mst_entry_copies copies)
 {
     size_t size = (size_t)subarena->size;
 
     *channels = (mst_channels){
         .subarena = subarena,
-        .stream = stream,
+        .copies = copies,
         .outgoing = calloc(size, sizeof *channels->outgoing),
         .incoming = calloc(size, sizeof *channels->incoming),
         .notes = calloc(size, sizeof *channels->notes),

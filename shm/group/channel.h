@@ -38,17 +38,29 @@
 #include "shm/group/store_policy.h"
 #include "shm/group/subarena.h"
 
-/* Bytes of one entry at most: the receiver copies one while the sender fills the next. */
-#define MST_PART_BYTES 32768
+/* Bytes of an entry of a message, at most: the receiver copies one while the sender fills the next. */
+#define MST_PART_BYTES 16384
+
+/* The same behind what travels by itself, where both ends are under way, and each entry takes its time. */
+#define MST_REST_PART_BYTES 32768
 
 /* Bytes of an entry that is copied without much ado: none of a store policy (store_policy.h), either. */
 #define MST_SHORT_BYTES 256
 
-/* Bytes of a message that travel without being asked for: one entry, or a first one and a part after it. */
-#define MST_EAGER_BYTES (2 * MST_PART_BYTES)
+/* Bytes of an entry up to which prefetching on the way costs more than it saves. */
+#define MST_NEAR_BYTES 4096
 
-/* memcpy with non-temporal stores. */
-typedef void (*mst_stream_fn)(void *to, const void *from, size_t bytes);
+/* Bytes of a message that travel without being asked for: one entry, or a first one and parts after it. */
+#define MST_FURTHER_MAX 3
+#define MST_EAGER_BYTES ((1 + MST_FURTHER_MAX) * MST_PART_BYTES)
+
+/* memcpy of an entry's bytes. */
+typedef void (*mst_entry_copy_fn)(void *to, const void *from, size_t bytes);
+
+typedef struct mst_entry_copies {
+    mst_entry_copy_fn stream;     /* into the channel, by non-temporal stores */
+    mst_entry_copy_fn give, take; /* into it by ordinary stores, and out of it: if larger than a slot's */
+} mst_entry_copies;
 
 typedef enum mst_entry_kind {
     MST_ENTRY_WHOLE,          /* a message of up to MST_PART_BYTES */
@@ -56,7 +68,7 @@ typedef enum mst_entry_kind {
     MST_ENTRY_VIEW,           /* a message, of which the entry has only where it is in the sender's heap */
     MST_ENTRY_ANNOUNCED,      /* an announcement of a message whose bytes can be asked for */
     MST_ENTRY_ANNOUNCED_VIEW, /* the same of a view */
-    MST_ENTRY_PART,           /* further bytes of a message */
+    MST_ENTRY_PART,           /* further bytes of a message: MST_REST_PART_BYTES at most */
     MST_ENTRY_WRITTEN,        /* no bytes: the sender has written its part into the receiver's buffer */
     MST_ENTRY_KINDS
 } mst_entry_kind;
@@ -120,12 +132,12 @@ typedef struct mst_channels {
     mst_channel_notes *notes;  /* by member */
     uint64_t table_offset;     /* of our table; 0: not created yet */
     uint64_t ring_bytes;       /* a power of two */
-    mst_stream_fn stream;
+    mst_entry_copies copies;
     mst_store_plan plan; /* for channels that do not exist yet */
 } mst_channels;
 
 bool mst_channels_init(mst_channels *channels, mst_subarena *subarena,
-                       mst_stream_fn stream); /* false: no memory */
+                       mst_entry_copies copies); /* false: no memory */
 void mst_channels_destroy(mst_channels *channels);
 
 typedef enum mst_flow { MST_FLOW_OK, MST_FLOW_NOT_NOW, MST_FLOW_DAMAGED } mst_flow;
@@ -159,15 +171,17 @@ static inline size_t mst_least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Bytes of an entry before those of the message. */
-static inline size_t mst_entry_head_bytes(mst_entry_kind kind)
+/* Bytes of an entry before the `bytes` of the message. */
+static inline size_t mst_entry_head_bytes(mst_entry_kind kind, size_t bytes)
 {
+    if (bytes >= MST_ENTRY_LARGE)
+        return MST_ENTRY_UNIT;
     return sizeof(mst_entry) + (kind == MST_ENTRY_WHOLE ? 0 : sizeof(mst_entry_part));
 }
 
 static inline uint64_t mst_entry_bytes(mst_entry_kind kind, size_t bytes)
 {
-    return (mst_entry_head_bytes(kind) + bytes + MST_ENTRY_UNIT - 1) / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
+    return (mst_entry_head_bytes(kind, bytes) + bytes + MST_ENTRY_UNIT - 1) / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
 }
 
 static inline mst_entry *mst_entry_at(const mst_channels *channels, mst_channel *channel, uint64_t position)

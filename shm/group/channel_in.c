@@ -55,7 +55,7 @@ static bool read_envelope(const mst_entry *entry, uint64_t stamp, mst_envelope *
         envelope->offset = first ? message : place;
         envelope->total = place;
     }
-    return envelope->bytes <= MST_PART_BYTES && envelope->kind < MST_ENTRY_KINDS &&
+    return envelope->bytes <= MST_REST_PART_BYTES && envelope->kind < MST_ENTRY_KINDS &&
            envelope->kind != MST_ENTRY_ANNOUNCED && envelope->kind != MST_ENTRY_ANNOUNCED_VIEW;
 }
 
@@ -67,7 +67,8 @@ static bool fits_its_place(const mst_channel_end *end, const mst_envelope *envel
     if (at >= end->channel->ring)
         return true;
     size_t room = at < end->channel->short_slots[0] ? MST_SLOT_BYTES : MST_SHORT_SLOT_BYTES;
-    return envelope->kind == MST_ENTRY_WHOLE && sizeof(mst_entry) + envelope->bytes <= room;
+    return envelope->kind == MST_ENTRY_WHOLE &&
+           mst_entry_head_bytes(envelope->kind, envelope->bytes) + envelope->bytes <= room;
 }
 
 static bool read_announcement(const mst_announcement *announced, uint64_t stamp, mst_envelope *envelope)
@@ -100,6 +101,14 @@ mst_flow mst_channel_look(mst_channels *channels, int sender, mst_envelope *enve
 
 /* ---- taking and keeping ---- */
 
+static inline void copy_lines(const mst_channels *channels, void *to, const void *from, size_t bytes)
+{
+    if (bytes > MST_NEAR_BYTES)
+        channels->copies.take(to, from, bytes);
+    else
+        memcpy(to, from, bytes);
+}
+
 static inline void copy_out(const mst_channels *channels, const mst_channel_end *end, void *to,
                             const unsigned char *from, size_t bytes)
 {
@@ -107,16 +116,16 @@ static inline void copy_out(const mst_channels *channels, const mst_channel_end 
     size_t first = mst_least(bytes, (size_t)(ring_end - from));
 
     if (first)
-        memcpy(to, from, first);
+        copy_lines(channels, to, from, first);
     if (first < bytes)
-        memcpy((unsigned char *)to + first, ring, bytes - first);
+        copy_lines(channels, (unsigned char *)to + first, ring, bytes - first);
 }
 
 void mst_channel_copy(const mst_channels *channels, int sender, const mst_entry *entry, mst_entry_kind kind,
                       void *to, size_t bytes)
 {
     copy_out(channels, &channels->incoming[sender], to,
-             (const unsigned char *)entry + mst_entry_head_bytes(kind), bytes);
+             (const unsigned char *)entry + mst_entry_head_bytes(kind, bytes), bytes);
 }
 
 /* Goes on to the next entry. */
@@ -235,7 +244,7 @@ mst_flow mst_channel_look_express(mst_channels *channels, int sender, mst_envelo
     if (!mst_stamp_is_of(stamp, end->express + 1))
         return MST_FLOW_NOT_NOW;
     bool valid = read_envelope(entry, stamp, envelope) &&
-                 mst_entry_head_bytes(envelope->kind) + envelope->bytes <= MST_EXPRESS_BYTES;
+                 mst_entry_head_bytes(envelope->kind, envelope->bytes) + envelope->bytes <= MST_EXPRESS_BYTES;
     return valid ? MST_FLOW_OK : MST_FLOW_DAMAGED;
 }
 

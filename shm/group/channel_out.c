@@ -6,9 +6,16 @@
 #include "shm/base/atomic.h"
 #include "shm/base/fault.h"
 
-static void plain_copy(void *to, const void *from, size_t bytes)
+static void near_copy(void *to, const void *from, size_t bytes)
 {
     memcpy(to, from, bytes);
+}
+
+static mst_entry_copy_fn copy_for(const mst_channels *channels, mst_channel_end *end, size_t bytes)
+{
+    if (mst_store_begin(&end->policy, bytes))
+        return channels->copies.stream;
+    return bytes > MST_NEAR_BYTES ? channels->copies.give : near_copy;
 }
 
 /* Any bytes, which may wrap around in the ring. */
@@ -17,7 +24,7 @@ static __attribute__((noinline)) void copy_parts_in(const mst_channels *channels
 {
     unsigned char *ring = end->channel->ring, *ring_end = ring + channels->ring_bytes;
     size_t first = to < ring ? bytes : mst_least(bytes, (size_t)(ring_end - to));
-    mst_stream_fn copy = mst_store_begin(&end->policy, bytes) ? channels->stream : plain_copy;
+    mst_entry_copy_fn copy = copy_for(channels, end, bytes);
 
     if (first)
         copy(to, from, first);
@@ -71,7 +78,7 @@ static bool takes_slot(const mst_channels *channels, int receiver, mst_entry_kin
 {
     const mst_channel_end *end = &channels->outgoing[receiver];
 
-    return kind == MST_ENTRY_WHOLE && sizeof(mst_entry) + bytes <= MST_SLOT_BYTES &&
+    return kind == MST_ENTRY_WHOLE && mst_entry_head_bytes(kind, bytes) + bytes <= MST_SLOT_BYTES &&
            end->slots[end->number & 1] <= mst_load64_acq(&channels->notes[receiver].acknowledged); /* E20 */
 }
 
@@ -98,12 +105,16 @@ static mst_entry *find_slot(const mst_channels *channels, int receiver, mst_entr
 mst_flow mst_channel_has_room(mst_channels *channels, int receiver, size_t total)
 {
     mst_channel_end *end = &channels->outgoing[receiver];
-    size_t first = mst_least(total, MST_PART_BYTES), second = mst_least(total, MST_EAGER_BYTES) - first;
+    size_t left = mst_least(total, MST_EAGER_BYTES), part = mst_least(left, MST_PART_BYTES);
+    uint64_t all = mst_entry_bytes(MST_ENTRY_FIRST, part);
 
     if (takes_slot(channels, receiver, MST_ENTRY_WHOLE, total))
         return MST_FLOW_OK;
-    return make_room(channels, end,
-                     mst_entry_bytes(MST_ENTRY_FIRST, first) + mst_entry_bytes(MST_ENTRY_PART, second));
+    while (left -= part) {
+        part = mst_least(left, MST_PART_BYTES);
+        all += mst_entry_bytes(MST_ENTRY_PART, part);
+    }
+    return make_room(channels, end, all);
 }
 
 /* ---- entries ---- */
@@ -170,7 +181,8 @@ static void fill(mst_channels *channels, int receiver, mst_entry *entry, const m
                               .place = first ? envelope->total : envelope->offset };
     }
     copy_in(channels, &channels->outgoing[receiver],
-            (unsigned char *)entry + mst_entry_head_bytes(envelope->kind), bytes, envelope->bytes);
+            (unsigned char *)entry + mst_entry_head_bytes(envelope->kind, envelope->bytes), bytes,
+            envelope->bytes);
 }
 
 static void publish(mst_channels *channels, int receiver, mst_entry *entry, uint64_t stamp)

@@ -10,6 +10,7 @@
  * copied. The combine functions define the bits: which NaN wins, that -0 < +0, and (by -ffp-contract=off)
  * that nothing is fused. Cost: one read of each source and one write.
  */
+#include "shm/base/atomic.h"
 #include "src/kernels/elements.h"
 #include "src/kernels/float8.h"
 #include "src/kernels/passes.h"
@@ -127,15 +128,35 @@ REDUCE_PAIRS(f64s64)
 
 #define MEMCPY_BYTES_MAX 2048 /* memcpy copies this much with vectors itself */
 
+#define GIVE_AHEAD 1024
+#define TAKE_AHEAD                                                                                           \
+    2048 /* a line takes longer to be read than to be had for a store, which nobody waits for */
+
+/* Prefetches the lines that are `ahead` of one step: to be stored to, or to be read, into the second-level
+ * cache. */
+static inline void prefetch_step(f32 *to, const f32 *from, size_t give_ahead, size_t take_ahead)
+{
+    for (size_t at = 0; at < 4 * VECTOR_BYTES; at += 64) {
+        if (give_ahead)
+            mst_prefetch_for_store((char *)to + give_ahead + at, 1);
+        if (take_ahead)
+            __builtin_prefetch((const char *)from + take_ahead + at, 0, 2);
+    }
+}
+
 /* Beyond that, C libraries use `rep movs` where CPUs have it, which takes longer to start, and takes a tenth
- * to a third longer for lines that another CPU has just written. */
-static void copy(void *destination, const void *source, size_t bytes)
+ * to a third longer for lines that another CPU has just written. The last bytes are less than is prefetched
+ * ahead, or about as many. */
+static inline void copy_ahead(void *destination, const void *source, size_t bytes, size_t give_ahead,
+                              size_t take_ahead)
 {
     f32 *to = destination;
     const f32 *from = source;
-    size_t left = bytes;
+    size_t left = bytes, ahead = give_ahead + take_ahead;
 
     for (; left > MEMCPY_BYTES_MAX; left -= 4 * VECTOR_BYTES) {
+        if (ahead && left >= ahead + 4 * VECTOR_BYTES)
+            prefetch_step(to, from, give_ahead, take_ahead);
         vector_f32 a = load_f32(from), b = load_f32(from + LANES_32), c = load_f32(from + 2 * LANES_32),
                    d = load_f32(from + 3 * LANES_32);
 
@@ -147,6 +168,21 @@ static void copy(void *destination, const void *source, size_t bytes)
         to += 4 * LANES_32;
     }
     memcpy(to, from, left);
+}
+
+static void copy(void *destination, const void *source, size_t bytes)
+{
+    copy_ahead(destination, source, bytes, 0, 0);
+}
+
+static void give(void *destination, const void *source, size_t bytes)
+{
+    copy_ahead(destination, source, bytes, GIVE_AHEAD, 0);
+}
+
+static void take(void *destination, const void *source, size_t bytes)
+{
+    copy_ahead(destination, source, bytes, 0, TAKE_AHEAD);
 }
 
 /* Non-temporal stores. */
@@ -254,5 +290,7 @@ const mst_kernels JOIN(mst_kernels_, MST_ISA) = {
         [MUSTER_COMPLEX64] = scaled_c64,   [MUSTER_COMPLEX128] = scaled_c128,
     },
     .copy = copy,
+    .give = give,
+    .take = take,
     .stream = stream,
 };

@@ -26,6 +26,10 @@ typedef struct mst_kernels {
     mst_reduce_scaled_fn reduce_scaled[MUSTER_DTYPE_COUNT];
     /* memcpy with ordinary stores, for bytes that another CPU has written, or reads next. */
     void (*copy)(void *destination, const void *source, size_t bytes);
+    /* The same for some KiB whose lines are in no cache of this CPU: `give` prefetches those that it will
+     * write, and `take` those that it will read, across the ends of pages, where CPUs do not do it. */
+    void (*give)(void *destination, const void *source, size_t bytes);
+    void (*take)(void *destination, const void *source, size_t bytes);
     /* memcpy with non-temporal stores, where the CPU has them: for bytes that another CPU reads next, or that
      * nobody reads soon. Ordered before all later stores. */
     void (*stream)(void *destination, const void *source, size_t bytes);

@@ -439,8 +439,11 @@ START_TEST(test_copying_and_streaming_do_what_memcpy_does)
         return;
     for (size_t bytes = 0; bytes < 700; bytes += bytes < 140 ? 1 : 37)
         check_copies(kernels->isa, kernels->stream, bytes);
-    for (size_t bytes = 0; bytes < 8000; bytes += bytes < 2000 || bytes > 2400 ? 401 : 13)
+    for (size_t bytes = 0; bytes < 8000; bytes += bytes < 2000 || bytes > 2400 ? 401 : 13) {
         check_copies(kernels->isa, kernels->copy, bytes);
+        check_copies(kernels->isa, kernels->give, bytes);
+        check_copies(kernels->isa, kernels->take, bytes);
+    }
 }
 END_TEST
 

@@ -6,6 +6,7 @@
 #include "shm/base/error.h"
 #include "src/onehost/coll/run.h"
 #include "src/onehost/coll/started.h"
+#include "src/onehost/coll/view.h"
 #include "src/onehost/group/remote.h"
 #include "src/onehost/messages/started_messages.h"
 #include "src/onehost/wait/pending.h"
@@ -64,6 +65,16 @@ static bool choose_paths(mst_group *group)
     return made;
 }
 
+/* Of messages. Where libc's `rep movs` is quick, it needs no prefetching. */
+static mst_entry_copies copies_for(const mst_group *group, const mst_kernels *kernels)
+{
+    bool by_libc = group->tuning.libc_copy_bytes_min <= MST_PART_BYTES;
+
+    return (mst_entry_copies){ .stream = kernels->stream,
+                               .give = by_libc ? mst_copy : kernels->give,
+                               .take = by_libc ? mst_copy : kernels->take };
+}
+
 muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,
                                mst_group **created)
 {
@@ -82,7 +93,7 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
     }
     if (!group || !mst_call_init(group) || !choose_paths(group) || !group->records || !group->sources ||
         !group->targets || !group->split_records ||
-        !mst_channels_init(&group->channels, subarena, kernels->stream) ||
+        !mst_channels_init(&group->channels, subarena, copies_for(group, kernels)) ||
         !mst_traffic_init(&group->traffic, subarena->size)) {
         if (group)
             destroy(group);

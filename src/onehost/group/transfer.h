@@ -56,9 +56,9 @@ typedef struct mst_unexpected {
     mst_kept kept;       /* first. Its first entry, unless it was announced */
     mst_match_node node; /* its source and tag */
     mst_envelope envelope;
-    const mst_entry *second; /* the part after the first entry, once it has come */
-    size_t second_bytes;
-    struct mst_unexpected *made_next; /* in the list of all that were made */
+    const mst_entry *further[MST_FURTHER_MAX]; /* the parts after the first entry, as they come */
+    size_t further_bytes;                      /* of all of them; all but the last have MST_PART_BYTES */
+    struct mst_unexpected *made_next;          /* in the list of all that were made */
 } mst_unexpected;
 
 typedef struct mst_transfers {

@@ -199,10 +199,13 @@ static void copy_kept(mst_group *group, mst_transfer *receive, const mst_unexpec
     if (envelope->bytes)
         mst_channel_copy(&group->channels, receive->peer, record->kept.at, envelope->kind, receive->bytes,
                          envelope->bytes);
-    if (record->second)
-        mst_channel_copy(&group->channels, receive->peer, record->second, MST_ENTRY_PART,
-                         receive->bytes + envelope->bytes, record->second_bytes);
-    receive->done = envelope->bytes + record->second_bytes;
+    receive->done = envelope->bytes;
+    for (size_t kept = record->further_bytes, i = 0, part; kept; kept -= part, i++) {
+        part = mst_least(kept, MST_PART_BYTES);
+        mst_channel_copy(&group->channels, receive->peer, record->further[i], MST_ENTRY_PART,
+                         receive->bytes + receive->done, part);
+        receive->done += part;
+    }
 }
 
 /* Gives a message to the receive that matches it. `record`: it was kept; NULL: it is the channel's next. */
@@ -247,7 +250,7 @@ muster_status mst_accept_further(mst_group *group, int source, const mst_envelop
 {
     mst_transfer *receive = mst_transfer_find(&incoming_of(group)->receiving, source, envelope->message);
 
-    if (!receive && !express && mst_unexpected_keep_second(group, source, envelope))
+    if (!receive && !express && mst_unexpected_keep_further(group, source, envelope))
         return MUSTER_OK;
     if (!receive || !fits_part(receive, envelope))
         return mst_incoming_damaged(group, source);

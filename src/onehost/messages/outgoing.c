@@ -1,8 +1,8 @@
 /*
  * Moves sends, for outgoing.h.
  *
- * A message of up to MST_EAGER_BYTES travels by itself, in one or two entries. Of a longer one the first part
- * does, and the rest when the receiver has matched it and asks: so later messages can pass it. A large
+ * A message of up to MST_EAGER_BYTES travels by itself, in up to four entries. Of a longer one the first
+ * parts do, and the rest when the receiver has matched it and asks: so later messages can pass it. A large
  * message in an arena buffer is sent as a view, which the receiver reads without staging, if the receiver
  * already waits for it or it could not travel by itself; if the receiver's buffer is an arena buffer, too,
  * the sender writes half of it. Messages to one destination get their first entries in the order in which
@@ -123,7 +123,8 @@ static mst_flow put_part(mst_group *group, mst_transfer *send)
 
     envelope.message = send->number;
     envelope.offset = send->done;
-    envelope.bytes = mst_least(send->total - send->done, MST_PART_BYTES);
+    envelope.bytes = mst_least(send->total - send->done,
+                               send->done < MST_EAGER_BYTES ? MST_PART_BYTES : MST_REST_PART_BYTES);
     mst_flow flow = mst_channel_put(&group->channels, send->peer, &envelope, send->bytes + send->done);
     if (flow == MST_FLOW_OK)
         send->done += envelope.bytes;
@@ -146,7 +147,7 @@ static mst_flow put_eager(mst_group *group, mst_transfer *send)
     if (flow != MST_FLOW_OK)
         return flow;
     send->done = envelope.bytes;
-    if (!whole)
+    while (flow == MST_FLOW_OK && send->done < mst_least(send->total, MST_EAGER_BYTES))
         flow = put_part(group, send);
     if (send->done < send->total)
         tell(group, send, 0);

@@ -62,17 +62,21 @@ muster_status mst_unexpected_keep(mst_group *group, int source, const mst_envelo
     return MUSTER_OK;
 }
 
-bool mst_unexpected_keep_second(mst_group *group, int source, const mst_envelope *envelope)
+bool mst_unexpected_keep_further(mst_group *group, int source, const mst_envelope *envelope)
 {
     mst_unexpected *record = (mst_unexpected *)group->channels.incoming[source].kept_last;
 
-    if (!record || record->kept.over || record->second || record->envelope.kind != MST_ENTRY_FIRST ||
-        record->envelope.number != envelope->message || envelope->kind != MST_ENTRY_PART ||
-        envelope->offset != record->envelope.bytes ||
-        envelope->bytes > record->envelope.total - record->envelope.bytes)
+    if (!record || record->kept.over || record->envelope.kind != MST_ENTRY_FIRST ||
+        record->envelope.number != envelope->message || envelope->kind != MST_ENTRY_PART)
         return false;
-    record->second_bytes = envelope->bytes;
-    record->second = mst_channel_keep_with(&group->channels, source, envelope);
+    size_t kept = record->further_bytes, number = kept / MST_PART_BYTES;
+    uint64_t done = record->envelope.bytes + kept;
+
+    if (number == MST_FURTHER_MAX || kept % MST_PART_BYTES || envelope->bytes > MST_PART_BYTES ||
+        envelope->offset != done || envelope->bytes > record->envelope.total - done)
+        return false;
+    record->further_bytes += envelope->bytes;
+    record->further[number] = mst_channel_keep_with(&group->channels, source, envelope);
     return true;
 }
 

@@ -12,8 +12,8 @@ mst_unexpected *mst_unexpected_of(mst_match_node *node);
 /* Keeps the channel's next entry, a message, which the envelope describes; poisons if there is no memory. */
 muster_status mst_unexpected_keep(mst_group *group, int source, const mst_envelope *envelope);
 
-/* Keeps the next entry with the message before it, whose second one it is; false: it is not. */
-bool mst_unexpected_keep_second(mst_group *group, int source, const mst_envelope *envelope);
+/* Keeps the next entry with the message before it, of which it is a part; false: it is not. */
+bool mst_unexpected_keep_further(mst_group *group, int source, const mst_envelope *envelope);
 
 /* The record's message has been taken. */
 void mst_unexpected_release(mst_group *group, int source, mst_unexpected *record);
