@@ -33,7 +33,7 @@ CONSTANT(MST_SMALL_BYTES, 4096);     /* size of a small staging slot; a cell has
 CONSTANT(MST_ACTIVITIES, 4);         /* call classes of a group */
 CONSTANT(MST_SIGNALS, 16);           /* signals of a window that one member can raise at another */
 CONSTANT(MST_ENTRY_UNIT, 64);        /* entries of a channel begin at multiples of this */
-CONSTANT(MST_ENTRY_LARGE, 1024);     /* from so many bytes on those of an entry begin with its second line */
+CONSTANT(MST_ENTRY_LARGE, 1280);     /* from so many bytes on those of an entry begin with its second line */
 CONSTANT(MST_EXPRESS_BYTES, 8320);   /* capacity of the entry beside a channel's ring: 8 KiB and its header */
 CONSTANT(MST_ANSWERS, 32);           /* answers of a channel that its sender may not have read */
 CONSTANT(MST_ANNOUNCEMENTS, 16);     /* announcements of a channel that its receiver may not have read */
