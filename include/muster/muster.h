@@ -180,7 +180,7 @@ typedef struct muster_error_info {
 /*
  * Fills in *info with the parts of this thread's last error, of which muster_error_detail has the
  * sentence. `rank` is the rank that died or left (PEER_DIED), that has not come (TIMED_OUT: the first of
- * them), that asked for something else (MISMATCH; of two whose counts disagree, the other one), that aborted
+ * them), that asked for something else (MISMATCH; of two that disagree, the other one), that aborted
  * or was interrupted (ABORTED), or that has no memory (NO_SPACE). Errors: INVALID, which is the last error
  * then.
  */
@@ -1697,7 +1697,8 @@ typedef struct muster_seen_call {
     int peer;             /* the rank in the group for which alone it waits; -1: all, or several */
     char what[100];       /* "all_sum (float32 x 4096)", also of the call in which it ended; else ""; of a
                              wait for any of several operations the first, and how many more there are, and
-                             the ranks for which the first four of them wait */
+                             the ranks for which the first four of them wait; `?` for one of another group,
+                             or several */
     size_t bytes;         /* of the larger of that call's buffers; else 0 */
     int64_t since_ns;     /* how long it has been in the call, to some milliseconds */
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */

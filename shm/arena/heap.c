@@ -43,8 +43,8 @@ static muster_status explain_small(const mst_heap *heap, uint64_t bytes)
                  (double)heap->reserved / 1048576);
     return mst_fail(
         MUSTER_ERR_NO_SPACE,
-        "a block of %.1f MiB does not fit into this rank's %.1f MiB of the arena%s%s; free buffers, or %s",
-        (double)bytes / 1048576, (double)heap->bytes / 1048576, malloc_has,
+        "a block of %.*f MiB does not fit into this rank's %.1f MiB of the arena%s%s; free buffers, or %s",
+        bytes < 1048576 ? 3 : 1, (double)bytes / 1048576, (double)heap->bytes / 1048576, malloc_has,
         whole ? "" : ", as one of the ranks can map no more (ulimit -v, valgrind)",
         whole ? "create the arena larger (MUSTER_ARENA_BYTES)" : "give that one more address space");
 }

@@ -48,6 +48,8 @@ muster_status mst_failed(const muster_group *group, const char *name, muster_sta
 {
     if (status == MUSTER_ERR_NO_SPACE && mst_error_parts()->rank < 0)
         mst_error_about(group->rank, (muster_termination){ .kind = MUSTER_TERMINATION_NONE });
+    if (!mst_error_parts()->group)
+        mst_error_in_group(group->name, group->number);
     mst_error_operation(name);
     return status;
 }

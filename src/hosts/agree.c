@@ -79,11 +79,11 @@ static muster_status tell_mixed(const mst_run *run, int caller, int starter)
 
     describe(&run->records[caller], called, sizeof called);
     describe(&run->records[starter], started, sizeof started);
-    return mst_hosts_break(run->group, starter, MUSTER_ERR_MISMATCH,
-                           "rank %d called %s, its operation %" PRIu64
-                           " of the group, and rank %d started %s, its operation %" PRIu64
-                           ", which are not the same",
-                           caller, called, run->operation, starter, started, run->operation);
+    return mst_hosts_break_pair(run->group, starter, caller,
+                                "rank %d called %s, its operation %" PRIu64
+                                " of the group, and rank %d started %s, its operation %" PRIu64
+                                ", which are not the same",
+                                caller, called, run->operation, starter, started, run->operation);
 }
 
 static muster_status compare(mst_run *run)
@@ -98,10 +98,10 @@ static muster_status compare(mst_run *run)
             return tell_mixed(run, records[0].started ? rank : 0, records[0].started ? 0 : rank);
         describe(&records[0], first, sizeof first);
         describe(&records[rank], other, sizeof other);
-        return mst_hosts_break(run->group, rank, MUSTER_ERR_MISMATCH,
-                               "rank 0 called %s and rank %d called %s, as operation %" PRIu64
-                               " of the group",
-                               first, rank, other, run->operation);
+        return mst_hosts_break_pair(run->group, rank, 0,
+                                    "rank 0 called %s and rank %d called %s, as operation %" PRIu64
+                                    " of the group",
+                                    first, rank, other, run->operation);
     }
     return MUSTER_OK;
 }
@@ -136,15 +136,13 @@ static muster_status tell_difference(mst_run *run)
     if (taker == size)
         return mst_hosts_break(run->group, -1, MUSTER_ERR_MISMATCH, "the counts of the ranks do not agree");
     int giver = (int)differences[taker].giver - 1;
-    mst_link_reason reason = { .status = MUSTER_ERR_MISMATCH, .about = giver, .pair = 1 + taker };
     mst_collective_name(run->request.collective, run->request.op,
                         run->request.made ? run->request.made->name : NULL, name, sizeof name);
-    snprintf(reason.sentence, sizeof reason.sentence,
-             "in %s, operation %" PRIu64 " of the group, rank %d gives %" PRIu64
-             " elements to rank %d, and rank %d takes %" PRIu64 " from rank %d: their counts must agree",
-             name, run->operation, giver, differences[taker].given, taker, taker, differences[taker].taken,
-             giver);
-    return mst_hosts_break_by(run->group, &reason);
+    return mst_hosts_break_pair(
+        run->group, giver, taker,
+        "in %s, operation %" PRIu64 " of the group, rank %d gives %" PRIu64
+        " elements to rank %d, and rank %d takes %" PRIu64 " from rank %d: their counts must agree",
+        name, run->operation, giver, differences[taker].given, taker, taker, differences[taker].taken, giver);
 }
 
 static muster_status find_difference(mst_run *run)

@@ -89,6 +89,17 @@ muster_status mst_hosts_break_by(mst_hosts_group *group, const mst_link_reason *
     return status != MUSTER_OK ? status : explain(group, reason);
 }
 
+muster_status mst_hosts_break_pair(mst_hosts_group *group, int rank, int other, const char *format, ...)
+{
+    mst_link_reason reason = { .status = MUSTER_ERR_MISMATCH, .about = rank, .pair = 1 + other };
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(reason.sentence, sizeof reason.sentence, format, args);
+    va_end(args);
+    return mst_hosts_break_by(group, &reason);
+}
+
 muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status status, const char *format,
                               ...)
 {

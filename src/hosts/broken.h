@@ -26,6 +26,9 @@ void mst_hosts_print(const char *told, size_t told_bytes, char *text, size_t byt
 muster_status mst_hosts_break_by(mst_hosts_group *group, const mst_link_reason *reason);
 muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status status, const char *format,
                               ...) __attribute__((format(printf, 4, 5)));
+/* MISMATCH of two ranks: the error is about the first, and on that one about the other. */
+muster_status mst_hosts_break_pair(mst_hosts_group *group, int rank, int other, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* The status, and the thread's latest error, of the local group or of the link: becomes the group's. `doing`:
  * in words. */

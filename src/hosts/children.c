@@ -136,9 +136,9 @@ static muster_status compare_calls(mst_hosts_group *parent, const mst_told *all)
 
     for (int rank = 1; rank < parent->base.size; rank++)
         if (all[rank].copies != all[0].copies)
-            return mst_hosts_break(parent, rank, MUSTER_ERR_MISMATCH,
-                                   "rank 0 called %s and rank %d %s; all must call the same",
-                                   names[all[0].copies != 0], rank, names[all[rank].copies != 0]);
+            return mst_hosts_break_pair(parent, rank, 0,
+                                        "rank 0 called %s and rank %d %s; all must call the same",
+                                        names[all[0].copies != 0], rank, names[all[rank].copies != 0]);
     return MUSTER_OK;
 }
 

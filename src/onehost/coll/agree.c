@@ -41,9 +41,9 @@ static muster_status mismatch(const mst_call *call, const mst_call_record *recor
 
     mst_request_describe(&records[0], first, sizeof first);
     mst_request_describe(&records[rank], other, sizeof other);
-    return mst_group_poison_about(call->group, MST_POISON_MISMATCH, rank,
-                                  "rank 0 called %s and rank %d called %s, as operation %llu of the group",
-                                  first, rank, other, (unsigned long long)call->operation);
+    return mst_group_poison_pair(call->group, rank, 0,
+                                 "rank 0 called %s and rank %d called %s, as operation %llu of the group",
+                                 first, rank, other, (unsigned long long)call->operation);
 }
 
 /* Offsets come from a peer: they must be in that peer's own heap. */

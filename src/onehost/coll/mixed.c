@@ -48,11 +48,11 @@ static void tell(mst_group *group, const side *caller, const side *starter)
 
     mst_request_describe(&caller->record, called, sizeof called);
     mst_request_describe(&starter->record, started, sizeof started);
-    mst_group_poison_about(group, MST_POISON_MISMATCH, starter->rank,
-                           "rank %d called %s, its operation %llu of the group, and rank %d started %s, its "
-                           "operation %llu, which are not the same",
-                           caller->rank, called, (unsigned long long)caller->record.operation, starter->rank,
-                           started, (unsigned long long)starter->record.operation);
+    mst_group_poison_pair(group, starter->rank, caller->rank,
+                          "rank %d called %s, its operation %llu of the group, and rank %d started %s, its "
+                          "operation %llu, which are not the same",
+                          caller->rank, called, (unsigned long long)caller->record.operation, starter->rank,
+                          started, (unsigned long long)starter->record.operation);
 }
 
 /* ---- of whoever calls ---- */

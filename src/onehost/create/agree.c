@@ -63,9 +63,8 @@ static muster_status compare(const mst_agreement *agreement)
             continue;
         name_of(records[0].makes, first, sizeof first);
         name_of(records[rank].makes, other, sizeof other);
-        return mst_group_poison_about(group, MST_POISON_MISMATCH, rank,
-                                      "rank 0 called %s and rank %d %s; all must call the same", first, rank,
-                                      other);
+        return mst_group_poison_pair(
+            group, rank, 0, "rank 0 called %s and rank %d %s; all must call the same", first, rank, other);
     }
     return MUSTER_OK;
 }

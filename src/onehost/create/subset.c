@@ -135,8 +135,8 @@ static muster_status mismatch(const subset *subset, int rank)
 
     write_ranks(subset->ranks, subset->count, own_text, sizeof own_text);
     write_ranks(theirs, count, their_text, sizeof their_text);
-    return mst_group_poison_about(
-        group, MST_POISON_MISMATCH, own_first ? rank : group->base.rank,
+    return mst_group_poison_pair(
+        group, own_first ? rank : group->base.rank, own_first ? group->base.rank : rank,
         "rank %d made a subset of %s and rank %d a subset of %s; each is in the other's, "
         "and both must give the same list",
         own_first ? group->base.rank : rank, own_first ? own_text : their_text,

@@ -102,8 +102,8 @@ static muster_status refuse(mst_group *group, const mst_transfer *receive, int s
     mst_dtype_describe(receive->dtype, expected);
     mst_dtype_describe((muster_dtype)envelope->type, sent);
     mst_tag_describe(envelope->tag, tagged);
-    return mst_group_poison_about(
-        group, MST_POISON_MISMATCH, source,
+    return mst_group_poison_pair(
+        group, source, group->base.rank,
         "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu with %s",
         group->base.rank, expected, receive->exact ? "" : "up to ",
         receive->room / muster_dtype_size(receive->dtype), source, sent,

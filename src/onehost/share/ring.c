@@ -88,8 +88,7 @@ static muster_status compare(mst_group *parent)
             continue;
         describe_plan(first, here, sizeof here);
         describe_plan(record, there, sizeof there);
-        return mst_group_poison(parent, MST_POISON_MISMATCH, "rank 0 called %s and rank %d %s", here, rank,
-                                there);
+        return mst_group_poison_pair(parent, rank, 0, "rank 0 called %s and rank %d %s", here, rank, there);
     }
     return MUSTER_OK;
 }

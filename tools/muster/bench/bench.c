@@ -187,13 +187,16 @@ static int check_op(const bench_options *options)
     muster_config config = MUSTER_CONFIG_INIT;
     muster_group *one;
     int status = 0, i = 0;
+    const char *why; /* without the call that found it */
 
     while (i < options->case_count && !options->cases[i]->reduces)
         i++;
     if (i == options->case_count || muster_attach(&config, &one) != MUSTER_OK)
         return 0;
-    if (muster_all_reduce(NULL, NULL, 0, options->dtype, (muster_op)options->op, one) == MUSTER_ERR_INVALID)
-        status = usage_error("bench", "%s", muster_error_detail());
+    if (muster_all_reduce(NULL, NULL, 0, options->dtype, (muster_op)options->op, one) == MUSTER_ERR_INVALID) {
+        why = strstr(muster_error_detail(), ": ");
+        status = usage_error("bench", "%s", why ? why + 2 : muster_error_detail());
+    }
     muster_group_free(one);
     return status;
 }
