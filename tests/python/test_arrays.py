@@ -187,6 +187,45 @@ class Kinds(unittest.TestCase):
         body()
 
 
+    @needs_numpy
+    def test_integers_that_stand_for_floats_say_so(self):
+        """muster's own arrays of bfloat16 and 8-bit floats are these everywhere, without dtype=."""
+        @ranks(2)
+        def body():
+            rank = muster.init().rank()
+            for name, one, two in ("bfloat16", 0x3f80, 0x4000), ("float8_e4m3", 0x38, 0x40), ("float8_e5m2", 0x3c, 0x40):
+                x = muster.empty((2, 4), name)
+                x[:] = one
+                total = muster.all_sum(x)
+                for y in (total, muster.all_sum(x[0]), muster.all_sum(x[:, ::2]), muster.all_sum(x.copy()), muster.all_sum(x, dtype=name),
+                          muster.all_sum(x, out=np.empty_like(x)), muster.sum_scatter(x), muster.all_sum_start(x).wait()):
+                    assert (y == two).all(), (name, y)
+                assert (muster.all_sum(muster.all_max(x)) == two).all()  # a result is like x
+                assert muster.reduce_scatterv(x, [1, 1]).tolist() == [[two] * 4]
+                assert (muster.all_sum(x.view(x.dtype.name)) == 2 * one % 2**(8 * x.itemsize)).all()  # integers, when asked for
+                assert (muster.all_sum(x, dtype=x.dtype.name) == 2 * one % 2**(8 * x.itemsize)).all()
+                bits = np.full((2, 4), one, x.dtype.name)
+                expect(ValueError, f"out has 8 elements of {name}; expected 8 of {x.dtype.name}", lambda: muster.all_sum(bits, out=x))
+                expect(ValueError, f"out has 8 elements of {x.dtype.name}; expected 8 of {name}", lambda: muster.all_sum(x, out=bits))
+
+                came = muster.Message()
+                request = muster.send_start(x, 1 - rank)
+                got = muster.recv(x.shape, x.dtype, 1 - rank, message=came)
+                request.wait()
+                assert (came.dtype, came.count) == (name, 8) and (muster.all_sum(got) == two).all()
+                request = muster.send_start(got, 1 - rank)
+                assert (muster.all_sum(muster.recv_like(x, 1 - rank)) == two).all()
+                request.wait()
+                request = muster.send_start(bits, 1 - rank, dtype=name)
+                muster.recv_into(x, 1 - rank)
+                request.wait()
+                share = muster.Share(x.nbytes)
+                share.at(rank, name, 4)[:] = one
+                assert (muster.all_sum(share.at(rank, name, 4)) == two).all()
+                assert (muster.all_sum(share.peer(rank, share.at(rank, name, 4))) == two).all()
+
+        body()
+
     @unittest.skipIf(np is None or not hasattr(np, "dtypes") or not hasattr(np.dtypes, "StringDType"), "there is no numpy 2")
     def test_strings_of_any_length(self):
         @ranks(2)

@@ -56,7 +56,8 @@ __all__ = [
 def empty(shape, dtype="float32", group=None):
     """An array in the arena: every rank reads it zero-copy.
 
-    Its contents are undefined. The memory goes back when the array, and all views of it, are gone: it stays when the group
+    Its contents are undefined. Of bfloat16 and 8-bit floats, which numpy lacks, it has integers with their bits, and its
+    dtype says so to muster's calls: those take the elements for floats, as they do in slices and copies. The memory goes back when the array, and all views of it, are gone: it stays when the group
     is left, at the end of a `with` block too. A group of attach(), or of shrink() or grow(), is then left for the others
     when its last array is gone. A process that is forked must not touch inherited arrays: that is SIGSEGV.
 

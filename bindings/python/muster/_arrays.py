@@ -236,9 +236,9 @@ def _kind(dtype):
         if other is None:
             raise
         return other
-    if name in PAIRS:
-        return dtype if isinstance(dtype, _numpy.dtype) else _numpy.dtype(PAIRS[name])  # whose fields may have other names
-    return _numpy.dtype(STAND_INS.get(name, name))
+    if name in PAIRS and isinstance(dtype, _numpy.dtype):
+        return dtype  # whose fields may have other names
+    return _dtypes.numpy_dtype(name)
 
 
 def _count(shape):

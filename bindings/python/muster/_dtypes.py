@@ -33,8 +33,21 @@ _ALIASES = {code: name for name, code in _CODES.items()} | {
 _TYPES = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
 
 
+_MARK = "muster"  # in the metadata of numpy's dtypes: what integers stand for; view.c reads it, too
+
+
+def numpy_dtype(name):
+    """numpy's dtype that has a dtype's elements, or integers that stand for them, and say so."""
+    if name in STAND_INS:
+        return _numpy.dtype(STAND_INS[name], metadata={_MARK: name})
+    return _numpy.dtype(PAIRS.get(name, name))
+
+
 def _of_numpy(dtype):
     """The name of numpy's dtype."""
+    mark = (dtype.metadata or {}).get(_MARK)
+    if mark in STAND_INS and dtype == STAND_INS[mark]:
+        return mark
     if not dtype.isnative:
         raise ValueError(f"{dtype} is of another byte order than this machine's; convert it by "
                          f"x.astype({dtype.newbyteorder('=')!s})")

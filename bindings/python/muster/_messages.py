@@ -63,9 +63,10 @@ def recv(shape, dtype, src, tag=0, *, group=None, stream=None, message=None):
     """Receives an array of that shape and dtype from rank src of the group.
 
     shape: a number, or a sequence of them. dtype: "float32", "f4", float, or numpy's, torch's or MLX's. The array is
-    numpy's where there is numpy, else a memoryview, or, of complex numbers and pairs, one of ctypes. src may be ANY_SOURCE,
-    and tag ANY_TAG. With message, a Message(), the message may have fewer elements than the array, and message says what
-    has come. From RANK_NONE: None.
+    numpy's where there is numpy, else a memoryview, or, of complex numbers and pairs, one of ctypes; of bfloat16 and 8-bit
+    floats it has integers with their bits, as muster.empty has. src may be ANY_SOURCE, and tag ANY_TAG. With
+    message, a Message(), the message may have fewer elements than the array, and message says what has come. From RANK_NONE:
+    None.
 
     Errors: ValueError and TypeError for arguments; MismatchError when what was sent has another dtype or size;
     PeerDiedError, TimedOutError, DeadlockError, AbortedError: the group is broken.

@@ -39,13 +39,41 @@ static bool may_stand_for(muster_dtype given, muster_dtype wanted)
     return given == wanted || given >= MUSTER_BYTES_OF || (small && has_no_word);
 }
 
+/* The text that the metadata of an array's dtype has under "muster", or NULL, without an exception. */
+static PyObject *read_mark(PyObject *array)
+{
+    PyObject *dtype = PyObject_GetAttrString(array, "dtype"), *mark = NULL;
+    PyObject *metadata = dtype ? PyObject_GetAttrString(dtype, "metadata") : NULL;
+
+    if (metadata && metadata != Py_None)
+        mark = PyMapping_GetItemString(metadata, "muster");
+    PyErr_Clear(); /* others' metadata */
+    Py_XDECREF(dtype);
+    Py_XDECREF(metadata);
+    return mark;
+}
+
+/* Of numpy's arrays of integers that muster itself has made to stand for floats: what they stand for. */
+static void take_mark(PyObject *object, view *view)
+{
+    PyTypeObject *ndarray = (PyTypeObject *)state_of_module()->ndarray;
+    muster_dtype marked;
+
+    if ((view->dtype != MUSTER_UINT8 && view->dtype != MUSTER_UINT16) || (PyObject *)ndarray == Py_None ||
+        !PyType_IsSubtype(Py_TYPE(object), ndarray))
+        return;
+    PyObject *mark = read_mark(object);
+    if (mark && PyUnicode_Check(mark) && find_dtype(mark, &marked) &&
+        muster_dtype_size(marked) == muster_dtype_size(view->dtype))
+        view->dtype = marked;
+    Py_XDECREF(mark);
+}
+
 /* What the caller says that the elements are: of the same size. */
 static int retype(PyObject *name, view *view)
 {
     muster_dtype wanted;
 
-    if (!name || name == Py_None)
-        return 1;
     if (!dtype_of_name(name, &wanted))
         return -1;
     if (muster_dtype_size(wanted) != muster_dtype_size(view->dtype)) {
@@ -252,8 +280,10 @@ int view_open(PyObject *object, bool writable, PyObject *dtype, view *view)
         opened = open_buffer(object, writable, view);
     else if (PyObject_HasAttrString(object, "__dlpack__"))
         opened = open_dlpack(object, view);
-    if (opened == 1)
+    if (opened == 1 && dtype && dtype != Py_None)
         opened = retype(dtype, view);
+    else if (opened == 1 && view->has_buffer)
+        take_mark(object, view);
     if (opened != 1)
         view_close(view);
     return opened;

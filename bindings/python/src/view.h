@@ -19,7 +19,8 @@ typedef struct view {
 } view;
 
 /* 1: open. 0: it is not to be had so, without an exception (a number, a list, not in C order). -1: exception.
- * `dtype`: the name of what the elements are to be taken for, or NULL. */
+ * `dtype`: the name of what the elements are to be taken for; NULL or None: what they are, and in numpy's
+ * arrays that muster has made for floats which numpy lacks, what their dtype's metadata says. */
 int view_open(PyObject *object, bool writable, PyObject *dtype, view *view);
 void view_close(view *view);
 
