@@ -88,6 +88,18 @@ class Stub(unittest.TestCase):
         self.assertGreater(self.compare_all(STUB, muster), 80)
         self.assertEqual(self.compare_all(STUB.with_name("testing.pyi"), muster.testing), 1)
 
+    def test_all_that_can_be_called_has_a_signature(self):
+        for name, thing in documented():
+            if callable(thing):
+                self.assertTrue(inspect.signature(thing), name)
+        self.assertEqual(str(inspect.signature(muster.PeerDiedError)), "(*args)")
+
+        class Own(muster.Error):
+            def __init__(self, rank, *, why=None):
+                super().__init__(f"{rank}: {why}")
+
+        self.assertEqual(str(inspect.signature(Own)), "(rank, *, why=None)")
+
     @needs_numpy
     def test_arguments_of_nn(self):
         import muster.nn

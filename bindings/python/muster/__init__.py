@@ -13,7 +13,7 @@ from ._muster import refuse_subinterpreter as _refuse_subinterpreter
 
 _refuse_subinterpreter()  # before numpy is imported there
 
-from . import _arrays, _log  # noqa: F401  (what muster logs)
+from . import _arrays, _errors, _log  # noqa: F401  (what muster logs, and its errors are)
 from ._messages import (
     ANY_SOURCE, ANY_TAG, RANK_NONE, Message, recv, recv_like, recv_like_start, recv_start,
 )
