@@ -339,7 +339,7 @@ class Keywords(unittest.TestCase):
     @ranks(1)
     def test_of_init(self):
         world = muster.init(strict=False, backend="any", all_gather_factory=None)
-        for backend in "any", "mpi", "ring", "nccl", "jaccl", "shm":
+        for backend in "any", "muster", "mpi", "ring", "nccl", "jaccl", "shm":
             assert muster.init(backend=backend) is world and muster.is_available(backend)
         assert not muster.is_available("gloo")
         expect(ValueError, "all_gather_factory is only supported with backend='jaccl'.",

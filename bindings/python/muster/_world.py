@@ -78,7 +78,7 @@ def init(strict=False, backend="any", *, all_gather_factory=None, arena=None, ra
     attach_timeout are in seconds, and 0 is no limit, whatever the environment says; report_crashes, one_thread,
     threads_multiple, progress_thread, exact_times and arena_malloc are True or False; None leaves it to the
     environment. They are of the call that makes the world: ValueError when it is there already, made without them.
-    backend: "any", "shm", or MLX's "mpi", "ring", "nccl", "jaccl", which all mean muster; "mpi" under mpirun makes a
+    backend: "any", "muster", "shm", or MLX's "mpi", "ring", "nccl", "jaccl", which all mean muster; "mpi" under mpirun makes a
     world of the ranks that this has started, and fails where the plug-in for its MPI is missing. all_gather_factory is
     MLX's, for its jaccl; muster takes it there, and has no use for it.
     """

@@ -89,8 +89,8 @@ static PyMethodDef methods[] = {
     { "elements_of", python_elements_of, METH_O, NULL },
     { "holds_addresses", python_holds_addresses, METH_O, NULL },
     { "is_available", (PyCFunction)(void (*)(void))python_is_available, METH_VARARGS | METH_KEYWORDS,
-      "is_available($module, backend='any')\n--\n\nWhether init can use that backend: any, shm, and MLX's "
-      "mpi, ring, nccl and jaccl, "
+      "is_available($module, backend='any')\n--\n\nWhether init can use that backend: any, muster, shm, and "
+      "MLX's mpi, ring, nccl and jaccl, "
       "which\nall mean muster here." },
     { "init", (PyCFunction)(void (*)(void))python_init, METH_VARARGS | METH_KEYWORDS, NULL },
     { "cpu_count", cpu_count, METH_NOARGS,

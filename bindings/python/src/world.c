@@ -14,7 +14,7 @@
  * the ranks that MPI's launcher has started, where it has. */
 static bool is_ours(const char *backend)
 {
-    static const char *const names[] = { "any", "shm", "mpi", "ring", "nccl", "jaccl" };
+    static const char *const names[] = { "any", "muster", "shm", "mpi", "ring", "nccl", "jaccl" };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(backend, names[i]) == 0)
@@ -124,8 +124,8 @@ PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords)
     if (!is_ours(backend))
         return PyErr_Format(
             PyExc_ValueError,
-            "[distributed] The only valid values for backend are 'any', 'shm', 'mpi', 'nccl', 'jaccl' and "
-            "'ring' but '%s' was provided.",
+            "[distributed] The only valid values for backend are 'any', 'muster', 'shm', 'mpi', 'nccl', "
+            "'jaccl' and 'ring' but '%s' was provided.",
             backend);
     module_state *state = state_of_module();
     bool by_mpi = strcmp(backend, "mpi") == 0;
