@@ -90,7 +90,9 @@ muster_status streams_enter(streams *streams, muster_group *group)
 
 const char *streams_advice(const streams *streams, const char *sentence)
 {
-    return streams->count > 1 || strstr(sentence, "(" NAME)
+    bool is_of_message = strstr(sentence, "expected a message of"); /* messages have no order of streams */
+
+    return (streams->count > 1 && !is_of_message) || strstr(sentence, "(" NAME)
                ? "; a group's collectives run in one order on all ranks, whatever stream they are on: use "
                  "muster.mlx, "
                  "which sees to it, or a group for each stream"

@@ -436,6 +436,12 @@ def halves(world):
     elif world.rank() == 0:
         sentence = error_of(lambda: mx.eval(dist.recv((4,), mx.float16, 1)))
         assert "expected a message of float16 x 4" in sentence and "sent bfloat16 x 4" in sentence, sentence
+        assert sentence.endswith("sent bfloat16 x 4"), sentence  # without a tag, which MLX has not
+    if world.rank() < 2:  # a message's fault, whatever streams there are
+        streams = [mx.new_stream(mx.cpu) for _ in range(2)]
+        for stream in streams:
+            sentence = error_of(lambda: mx.eval(dist.all_sum(mx.ones(3), stream=stream)))
+        assert "expected a message of float16 x 4" in sentence and "stream" not in sentence, sentence
 
 
 @case
@@ -455,7 +461,7 @@ def deadlock(world):
     """Each receives first: told, though a rank has two threads, of which Python's waits for the other."""
     left = (world.rank() - 1) % world.size()
     sentence = error_of(lambda: mx.eval(dist.recv((4,), mx.float32, left)))
-    assert "deadlock among ranks" in sentence and "recv" in sentence and "MPI" not in sentence, sentence
+    assert "deadlock among ranks" in sentence and "recv (float32 x 4)" in sentence and "MPI" not in sentence, sentence
 
 
 # ---- mlx_lm, on a tiny model with random weights ----

@@ -7,6 +7,14 @@
 namespace muster_mlx
 {
 
+// MLX has no tags: it sends with 0 and receives any.
+inline void drop_tags(std::string &sentence)
+{
+    for (const char *said : {" with tag 0", ", tag 0", ", any tag"})
+        for (size_t at; (at = sentence.find(said)) != std::string::npos;)
+            sentence.erase(at, std::string(said).size());
+}
+
 // Without the name of the operation, which comes before it.
 inline std::string in_words_of_mlx(const char *operation, std::string sentence)
 {
@@ -14,6 +22,7 @@ inline std::string in_words_of_mlx(const char *operation, std::string sentence)
 
     if (sentence.rfind(name, 0) == 0)
         sentence.erase(0, name.size());
+    drop_tags(sentence);
     if (sentence.find(" bytes to oneself ") != std::string::npos)
         sentence =
             sentence.substr(0, sentence.find(';')) +
