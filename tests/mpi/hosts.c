@@ -13,6 +13,7 @@
 #include "tests/mpi/say.h"
 
 #define ELEMENTS_MAX 60000
+#define CHAINED 500000 /* elements: of so many, partial results go from host to host (src/hosts/chain.h) */
 #define RANKS_MAX 16
 
 #define OK(call) CHECK((call) == MUSTER_OK)
@@ -78,6 +79,23 @@ static void perform(muster_dtype dtype, muster_op op, size_t count)
     add(out, bytes);
 }
 
+/* Sums of large vectors, blocking, started two at a time, and in place. */
+static void chain_up(muster_dtype dtype)
+{
+    size_t bytes = CHAINED * muster_dtype_size(dtype);
+    muster_request twice[2] = { MUSTER_REQUEST_INIT, MUSTER_REQUEST_INIT };
+
+    fill(dtype, CHAINED);
+    memset(out, 0, 3 * bytes);
+    OK(muster_all_reduce(in, out, CHAINED, dtype, MUSTER_SUM, world));
+    OK(muster_all_reduce_start(in, out + bytes, CHAINED, dtype, MUSTER_SUM, world, &twice[0]));
+    OK(muster_all_reduce_start(in, out + 2 * bytes, CHAINED, dtype, MUSTER_MAX, world, &twice[1]));
+    OK(muster_wait_all(twice, 2, 0));
+    add(out, 3 * bytes);
+    OK(muster_all_reduce(in, in, CHAINED, dtype, MUSTER_SUM, world));
+    add(in, bytes);
+}
+
 /* What all ranks have computed, in one number. */
 static void bits(void)
 {
@@ -91,6 +109,8 @@ static void bits(void)
             perform(dtypes[d], MUSTER_SUM, counts[c]);
             perform(dtypes[d], MUSTER_MAX, counts[c]);
         }
+    chain_up(MUSTER_FLOAT32);
+    chain_up(MUSTER_INT32);
     OK(muster_barrier(world));
     OK(muster_all_gather(&hash, hashes, 1, MUSTER_UINT64, world));
     hash = 0;

@@ -109,7 +109,7 @@ done
 mpi 0 "" 4 "$MPI_HOSTS" bits
 bits=$(head -n 1 "$work/out")
 says 4 "^$bits$"
-for hosts in 2 0,1 4; do
+for hosts in 2 0,1 0,1,1,1 4; do
     MUSTER_FAKE_HOSTS=$hosts mpi 0 "" 4 "$MPI_HOSTS" bits
     says 4 "^$bits$"
 done
