@@ -10,7 +10,7 @@ namespace muster_mlx
 // MLX has no tags: it sends with 0 and receives any.
 inline void drop_tags(std::string &sentence)
 {
-    for (const char *said : {" with tag 0", ", tag 0", ", any tag"})
+    for (const char *said : { " with tag 0", ", tag 0", ", any tag" })
         for (size_t at; (at = sentence.find(said)) != std::string::npos;)
             sentence.erase(at, std::string(said).size());
 }
