@@ -31,7 +31,8 @@ KILLED = ["rank 2 was killed by signal 9 (Killed)"] * 4
 KILLED_IN_MESH = ['group "mesh_replicate": rank 1 was killed by signal 9 (Killed)', "without leaving the group", None,
                   'group "mesh_shard": rank 0 was killed by signal 9 (Killed)']
 SCHEDULES = {"ScheduleGPipe": 1, "Schedule1F1B": 1, "ScheduleInterleaved1F1B": 2, "ScheduleLoopedBFS": 2,
-             "ScheduleInterleavedZeroBubble": 2}
+             "ScheduleInterleavedZeroBubble": 2, "ScheduleZBVZeroBubble": 2, "ScheduleDualPipeV": 2}
+V_SHAPED = ("ScheduleZBVZeroBubble", "ScheduleDualPipeV")  # the first rank has the last stage, too
 
 
 def make_model():
@@ -69,6 +70,40 @@ def with_hook(hook, state=None, builtin=None):
             model.register_comm_hook(state() if state else None, hook)
         return whole(train(model, victim))
     return body
+
+
+def with_options(make=make_model, **options):
+    def body(victim=None):
+        return whole(train(DistributedDataParallel(make(), bucket_cap_mb=0.0005, **options), victim))
+    return body
+
+
+class Branches(torch.nn.Module):
+    """Each call uses one of two layers, by turns, and ranks do not begin with the same; a third one is never used."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers, self.turn = torch.nn.ModuleList(torch.nn.Linear(8, 4) for _ in range(3)), dist.get_rank()
+
+    def forward(self, x):
+        self.turn += 1
+        return self.layers[self.turn % 2](x)
+
+
+def accumulated(victim=None):
+    """Of two backward passes the second one communicates, for both."""
+    model = DistributedDataParallel(make_model(), bucket_cap_mb=0.0005)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        with model.no_sync():
+            model(inputs(step)).pow(2).mean().backward()
+        if step == 2 and dist.get_rank() == victim:
+            os.kill(os.getpid(), signal.SIGKILL)
+        model(inputs(step + STEPS)).pow(2).mean().backward()
+        optimizer.step()
+    return whole(model)
 
 
 def joined(victim=None):
@@ -159,38 +194,44 @@ def pipeline(name):
         rank, size, each = dist.get_rank(), dist.get_world_size(), SCHEDULES[name]
         torch.manual_seed(0)
         layers = [torch.nn.Linear(8, 8) for _ in range(size * each)]
-        own = [layers[rank + i * size] for i in range(each)]
-        stages = [pipelining.PipelineStage(layer, rank + i * size, size * each, torch.device("cpu"))
-                  for i, layer in enumerate(own)]
-        schedule = getattr(pipelining, name)(stages if each > 1 else stages[0], n_microbatches=4,
+        places = [rank, 2 * size - 1 - rank] if name in V_SHAPED else [rank + i * size for i in range(each)]
+        own = [layers[place] for place in places]
+        stages = [pipelining.PipelineStage(layer, place, size * each, torch.device("cpu")) for place, layer in zip(places, own)]
+        schedule = getattr(pipelining, name)(stages if each > 1 else stages[0], n_microbatches=8 if name in V_SHAPED else 4,
                                              loss_fn=lambda out, target: (out - target).pow(2).mean())
         for step in range(STEPS):
             if step == 2 and rank == victim:
                 os.kill(os.getpid(), signal.SIGKILL)
             x = (torch.randn(8, 8, generator=torch.Generator().manual_seed(step)),) if rank == 0 else ()
-            schedule.step(*x, **({"target": torch.zeros(8, 8)} if rank == size - 1 else {}))
+            schedule.step(*x, **({"target": torch.zeros(8, 8)} if size * each - 1 in places else {}))
         return [layer.weight.grad for layer in own]
     return body
 
 
-def saved(victim=None):
-    """Written beside the program, and read again."""
+def saved(victim=None, make_group=lambda: dist.new_group(backend="gloo"), steps_beside=0):
+    """Written beside the program, which may go on with training, and read again."""
     folder = [tempfile.mkdtemp() if dist.get_rank() == 0 else None]
     dist.broadcast_object_list(folder)
     model = make_model()
     fully_shard(model, mesh=init_device_mesh("cpu", (dist.get_world_size(),)))
-    train(model, victim)
-    checkpoint.async_save(model.state_dict(), checkpoint_id=folder[0],
-                          process_group=dist.new_group(backend="gloo")).result()
+    train(model, None if steps_beside else victim)
+    saving = checkpoint.async_save(model.state_dict(), checkpoint_id=folder[0], process_group=make_group())
+    train(model, victim, steps=steps_beside)
+    saving.result()
     other = make_model()
     fully_shard(other, mesh=init_device_mesh("cpu", (dist.get_world_size(),)))
     state = other.state_dict()
     checkpoint.load(state, checkpoint_id=folder[0])
-    result = [tensor.full_tensor() for tensor in state.values()]
+    result = [tensor.full_tensor() for tensor in [*state.values(), *model.state_dict().values()]]
     dist.barrier()
     if dist.get_rank() == 0:
         shutil.rmtree(folder[0])
     return result
+
+
+def saved_beside_training(victim=None):
+    """By a thread of its own, on a group of this backend."""
+    return saved(victim, dist.new_group, STEPS)
 
 
 def compiled(victim=None):
@@ -231,9 +272,13 @@ BODIES = {
                                None, dist.new_subgroups(dist.get_world_size())[0], start_localSGD_iter=2)),
     "PowerSGD": with_hook(powerSGD_hook.powerSGD_hook,
                           lambda: powerSGD_hook.PowerSGDState(None, start_powerSGD_iter=2, min_compression_rate=0.5)),
+    "unused parameters": with_options(Branches, find_unused_parameters=True),
+    "static graph": with_options(static_graph=True), "views of buckets": with_options(gradient_as_bucket_view=True),
+    "no first synchronisation": with_options(init_sync=False), "no_sync": accumulated,
     "HSDP of FSDP1": hsdp1, "HSDP": hsdp2, "accelerate": accelerated,
     "Join": joined, "ZeRO": zero, "FSDP1": fsdp1, "FSDP2": fsdp2, "tensor parallel": tensor_parallel,
-    "sequence parallel": sequence_parallel, "checkpoint": saved, "compiled": compiled, "objects": objects,
+    "sequence parallel": sequence_parallel, "checkpoint": saved,
+    "checkpoint beside training": saved_beside_training, "compiled": compiled, "objects": objects,
     **{name: pipeline(name) for name in SCHEDULES},
 }
 
