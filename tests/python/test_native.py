@@ -91,6 +91,21 @@ _native.library("muster.test", [{str(self.source)!r}], "Nothing 1.0")"""
         self.assertEqual({path.name for path in folder.iterdir()}, {"failure", others.name})
         self.assertTrue((others / "half.o").exists())
 
+    def test_left_beside_what_was_made(self):
+        """By one that was killed at its end; but not while somebody compiles."""
+        self.fails("could not be compiled")
+        folder = next(self.cache.iterdir())
+        others, left = folder / "work-elsewhere-a", folder / f"work-{socket.gethostname()}-a"
+        for path in others, left:
+            path.mkdir()
+        made = folder / "test.so"
+        made.touch()
+        with _native._locked(folder):
+            self.assertEqual(_native.library("muster.test", [self.source], "Nothing 1.0"), str(made))
+            self.assertTrue(left.exists())
+        self.assertEqual(_native.library("muster.test", [self.source], "Nothing 1.0"), str(made))
+        self.assertEqual((left.exists(), others.exists()), (False, True))
+
 
 if __name__ == "__main__":
     unittest.main()

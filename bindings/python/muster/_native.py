@@ -46,6 +46,8 @@ def library(name, sources, against, compiling=(), linking=()):
             with _locked(made.parent) as since:
                 if not made.exists():
                     _compile(name, against, sources, options, link, made, since)
+        elif _left_in(made.parent):
+            _tidy(made.parent)
     except OSError as error:  # a full disk, a quota, a file system without locks
         raise ImportError(f"{name} could not be compiled for {against}: {error}") from error
     return str(made)
@@ -85,15 +87,31 @@ def _digest(sources, against, options, compiler):
 
 
 @contextlib.contextmanager
-def _locked(folder):
+def _locked(folder, how=0):
     """Gives the time since which this process has waited."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     since = time.time()
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # signal handlers run while it waits
+        fcntl.flock(lock, fcntl.LOCK_EX | how)  # signal handlers run while it waits
         yield since
     finally:
         os.close(lock)
+
+
+# Others' may be in use: locks are one machine's, a home many machines'.
+_WORK = f"work-{socket.gethostname()}-"
+
+
+def _left_in(folder):
+    """Those of processes that were killed, or of one that has the lock."""
+    return list(folder.glob(f"{glob.escape(_WORK)}*"))
+
+
+def _tidy(folder):
+    """After one that was killed when what it made was in its place; whoever compiles does it, too."""
+    with contextlib.suppress(OSError), _locked(folder, fcntl.LOCK_NB):
+        for left in _left_in(folder):
+            shutil.rmtree(left)
 
 
 # ---- compiling; the lock is held ----
@@ -112,14 +130,13 @@ def _compile(name, against, sources, options, link, made, since):
     failure = made.parent / "failure"
     if failure.exists() and failure.stat().st_mtime >= since:  # of the process for which this one has waited
         raise ImportError(failure.read_text(encoding="utf-8"))
-    prefix = f"work-{socket.gethostname()}-"  # others' may be in use: locks are one machine's, a home many machines'
-    for left in made.parent.glob(f"{glob.escape(prefix)}*"):  # by processes that were killed
+    for left in _left_in(made.parent):
         shutil.rmtree(left)
     failure.unlink(missing_ok=True)
     try:
         compiler = _compiler(name, against)
         print(f"muster: compiling {name} for {against}; this is done once", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=made.parent) as work:
+        with tempfile.TemporaryDirectory(prefix=_WORK, dir=made.parent) as work:
             objects = [os.path.join(work, f"{source.stem}.o") for source in sources]
             _run(name, against, [[*compiler, *options, "-c", str(source), "-o", to]
                                  for source, to in zip(sources, objects)])
