@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "muster/muster.h"
@@ -318,6 +319,38 @@ static void dies_elsewhere(void)
     exit(4);
 }
 
+static long moment; /* of the argument after the case's name */
+
+static void die(int signal)
+{
+    (void)signal;
+    raise(SIGKILL);
+}
+
+/* In the middle of a sum that goes by chain: after so many microseconds, the rank that they say. */
+static void dies_in_chain(void)
+{
+    int dead = (int)(moment % size);
+    char words[80];
+    muster_status status;
+
+    snprintf(words, sizeof words, "rank %d on pretended host %d was killed by signal 9", dead,
+             dead * 2 / size);
+    status = muster_barrier(world); /* which not all have left when it dies */
+    if (rank == dead) {
+        struct itimerval timer = { .it_value = { .tv_usec = 1 + moment } };
+
+        signal(SIGALRM, die);
+        CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+    }
+    while (status == MUSTER_OK)
+        status = muster_all_sum((float *)in, (float *)out, CHAINED, MUSTER_FLOAT32, world);
+    CHECK(status == MUSTER_ERR_PEER_DIED);
+    CHECK(strstr(muster_error_detail(), words));
+    expect(MUSTER_ERR_PEER_DIED, words);
+    exit(4);
+}
+
 /* The only one of its host, so that nobody tells the others: the limit names it. */
 static void host_dies(void)
 {
@@ -419,12 +452,22 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } cases[] = { { "bits", bits },           { "spread", spread }, { "aborts", aborts },
-                  { "differs", differs },     { "floods", floods }, { "dies_elsewhere", dies_elsewhere },
-                  { "host_dies", host_dies }, { "lasts", lasts },   { "leaves_part", leaves_part },
-                  { "be_seen", be_seen },     { "leaves", leaves }, { "two_worlds", two_worlds } };
+    } cases[] = { { "bits", bits },
+                  { "spread", spread },
+                  { "aborts", aborts },
+                  { "differs", differs },
+                  { "floods", floods },
+                  { "dies_elsewhere", dies_elsewhere },
+                  { "host_dies", host_dies },
+                  { "lasts", lasts },
+                  { "leaves_part", leaves_part },
+                  { "be_seen", be_seen },
+                  { "leaves", leaves },
+                  { "two_worlds", two_worlds },
+                  { "dies_in_chain", dies_in_chain } };
 
     name = argc > 1 ? argv[1] : "";
+    moment = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
     if (strcmp(name, "two_worlds") == 0)
         launch_another();
     OK(muster_init(true, "mpi", &world));

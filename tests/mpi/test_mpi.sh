@@ -156,6 +156,12 @@ if [ "$TEST_MPI" = openmpi ]; then
         [ $? -ne 124 ] || fail "$case over hosts hangs under a launcher that lets the others live"
         says $others "^$case: done$"
     done
+    for moment in 1000 2001 4002 12003; do # microseconds; another rank each time
+        MUSTER_FAKE_HOSTS=2 MUSTER_TIMEOUT=$((30 * ${TEST_PATIENCE:-1})) timeout $((60 * ${TEST_PATIENCE:-1})) "$launcher" --enable-recovery -n 4 \
+            "$MPI_HOSTS" dies_in_chain $moment >"$work/out" 2>"$work/err" </dev/null
+        [ $? -ne 124 ] || fail "survivors of a sum that goes by chain hang after $moment us"
+        says 3 "^dies_in_chain: done$"
+    done
 fi
 # With threads: everything as before, and what only they do.
 export GATE="$work/gate"
