@@ -126,6 +126,23 @@ START_TEST(test_words_to_the_dead_are_not_waited_for)
 }
 END_TEST
 
+/* Open MPI over TCP may loop for ever with such a frame on its way. */
+START_TEST(test_nothing_is_sent_to_who_is_known_to_have_died)
+{
+    tell_of_death();
+    ck_assert_int_ne(muster_group_status(alone.whole), MUSTER_OK);
+    ck_assert(mst_wire_knows_death(alone.wire));
+    mst_wire_leave(alone.wire);
+    mst_wire_give_up(alone.wire);
+    for (int to = 1; to < 3; to++) {
+        ck_assert_int_eq(alone_count(MST_WIRE_LEFT, to), to == 1);
+        ck_assert_int_eq(alone_count(MST_WIRE_GIVES_UP, to), to == 1);
+    }
+    for (int i = 0; i < alone.sent_count; i++)
+        ck_assert_int_eq(alone.sent_to[i], 1);
+}
+END_TEST
+
 START_TEST(test_words_to_the_living_are_waited_for)
 {
     alone.silent = 1;
@@ -250,6 +267,7 @@ int main(void)
     tcase_add_test(failing, test_nothing_is_sent_once_the_wire_is_stopped);
     tcase_add_test(failing, test_what_another_tells_of_its_failure_breaks_the_group);
     tcase_add_test(failing, test_words_to_the_dead_are_not_waited_for);
+    tcase_add_test(failing, test_nothing_is_sent_to_who_is_known_to_have_died);
     tcase_add_test(failing, test_words_to_the_living_are_waited_for);
     TCase *ends = tcase_create("the end of a rank that MPI has started");
     tcase_set_timeout(ends, TEST_TIMEOUT_S);
