@@ -42,8 +42,14 @@ static bool may_stand_for(muster_dtype given, muster_dtype wanted)
 /* The text that the metadata of an array's dtype has under "muster", or NULL, without an exception. */
 static PyObject *read_mark(PyObject *array)
 {
-    PyObject *dtype = PyObject_GetAttrString(array, "dtype"), *mark = NULL;
-    PyObject *metadata = dtype ? PyObject_GetAttrString(dtype, "metadata") : NULL;
+    static PyObject *names[2]; /* made once: that takes as long as all the rest */
+
+    if (!names[0])
+        names[0] = PyUnicode_InternFromString("dtype");
+    if (!names[1])
+        names[1] = PyUnicode_InternFromString("metadata");
+    PyObject *dtype = names[0] && names[1] ? PyObject_GetAttr(array, names[0]) : NULL, *mark = NULL;
+    PyObject *metadata = dtype ? PyObject_GetAttr(dtype, names[1]) : NULL;
 
     if (metadata && metadata != Py_None)
         mark = PyMapping_GetItemString(metadata, "muster");
