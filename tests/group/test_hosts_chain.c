@@ -129,7 +129,7 @@ START_TEST(test_bytes_between_hosts)
 
     for (int hosts = 2; hosts <= 4; hosts++)
         for (int each = 1; each <= 4; each++) {
-            char text[8];
+            char text[16];
 
             snprintf(text, sizeof text, "%d", hosts);
             with_hosts(text, hosts * each, sum_and_count, &job);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { PART = 8192, LEFT = 16, PASSING = 20 }; /* a message of one entry; together more than a ring takes */
+enum { PART = 4096, LEFT = 64, PASSING = 80 }; /* a message of one entry; together more than a ring takes */
 
 /* Messages that nobody wants yet fill the ring, and those that are wanted pass it. */
 static muster_status pass_a_ring(muster_group *world, const float *x, float *y, int next, int before)
