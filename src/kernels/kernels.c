@@ -128,9 +128,9 @@ REDUCE_PAIRS(f64s64)
 
 #define MEMCPY_BYTES_MAX 2048 /* memcpy copies this much with vectors itself */
 
+/* A line takes longer to be read than to be had for a store, which nobody waits for. */
 #define GIVE_AHEAD 1024
-#define TAKE_AHEAD                                                                                           \
-    2048 /* a line takes longer to be read than to be had for a store, which nobody waits for */
+#define TAKE_AHEAD 2048
 
 /* Prefetches the lines that are `ahead` of one step: to be stored to, or to be read, into the second-level
  * cache. */
