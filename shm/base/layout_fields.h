@@ -211,9 +211,9 @@ STRUCT(mst_cell)
     FIELD(_Atomic uint64_t, pairs);    /* offset of this rank's table of pairs; 0: none yet, E26 */
     ARRAY(_Atomic uint64_t, name, [MST_NAME_WORDS]); /* the group's, for observers: bytes, then zeros, E31 */
     FIELD(int64_t, reason_limit_ns);                 /* with the reason: the limit that passed; 0: none */
-    FIELD(uint32_t, reason_pair); /* likewise: 1 + the other of two ranks that disagree; 0: none */
-    FIELD(mst_sequence_lines, collectives);          /* collectives, E2 */
-    FIELD(mst_sequence_lines, splits);               /* splits, E3: the payload is a split record */
+    FIELD(uint32_t, reason_pair);           /* likewise: 1 + the other of two ranks that disagree; 0: none */
+    FIELD(mst_sequence_lines, collectives); /* collectives, E2 */
+    FIELD(mst_sequence_lines, splits);      /* splits, E3: the payload is a split record */
     ARRAY(mst_call_record, calls, [2]); /* by parity of the operations on the sequence `collectives`, E2 */
     FIELD(mst_eventcount, doorbell);    /* point to point: senders and receivers wake this rank, E5, E6 */
     FIELD(alignas(MST_LINE) uint32_t, reason_bytes); /* owner, once, before E7: why it poisoned the group */
