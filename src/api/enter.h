@@ -51,8 +51,8 @@ static inline bool mst_serves_several(const muster_group *group, muster_call_cla
     return group->threads_multiple && (class == MUSTER_CALL_SEND || class == MUSTER_CALL_RECEIVE);
 }
 
-/* Adds to an error's parts the name of the call; and, if memory is full and it is not said whose, that it is
- * this rank's. */
+/* Adds to an error's parts the name of the call, and the group, if that is not there; and, if memory is full
+ * and it is not said whose, that it is this rank's. */
 muster_status mst_failed(const muster_group *group, const char *name, muster_status status)
     __attribute__((cold));
 

@@ -82,7 +82,7 @@ static muster_status broken_by_link(mst_hosts_group *group)
     return explain(group, &reason);
 }
 
-muster_status mst_hosts_break_by(mst_hosts_group *group, const mst_link_reason *reason)
+static muster_status break_by(mst_hosts_group *group, const mst_link_reason *reason)
 {
     group->link->methods->tell(group->link, reason);
     muster_status status = broken_by_link(group);
@@ -97,7 +97,7 @@ muster_status mst_hosts_break_pair(mst_hosts_group *group, int rank, int other, 
     va_start(args, format);
     vsnprintf(reason.sentence, sizeof reason.sentence, format, args);
     va_end(args);
-    return mst_hosts_break_by(group, &reason);
+    return break_by(group, &reason);
 }
 
 muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status status, const char *format,
@@ -109,7 +109,7 @@ muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status s
     va_start(args, format);
     vsnprintf(reason.sentence, sizeof reason.sentence, format, args);
     va_end(args);
-    return mst_hosts_break_by(group, &reason);
+    return break_by(group, &reason);
 }
 
 /* ---- errors of the local group ---- */
@@ -142,7 +142,7 @@ muster_status mst_hosts_failed(mst_hosts_group *group, muster_status status, con
     mst_link_reason reason = reason_of(group, status, doing);
 
     muster_status broken = broken_by_link(group);
-    return broken != MUSTER_OK ? broken : mst_hosts_break_by(group, &reason);
+    return broken != MUSTER_OK ? broken : break_by(group, &reason);
 }
 
 /* What the link cannot see. */
@@ -152,7 +152,7 @@ static muster_status broken_here(mst_hosts_group *group)
     if (status < MUSTER_ERR_PEER_DIED || status > MUSTER_ERR_BAD_ARENA)
         return MUSTER_OK;
     mst_link_reason reason = reason_of(group, status, "a call");
-    return mst_hosts_break_by(group, &reason);
+    return break_by(group, &reason);
 }
 
 muster_status mst_hosts_broken(mst_hosts_group *group)
@@ -196,7 +196,7 @@ muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status sta
     reason.limit_ns = parts.deadline_ns;
     snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
     muster_status broken = broken_by_link(group);
-    return broken != MUSTER_OK ? broken : mst_hosts_break_by(group, &reason);
+    return broken != MUSTER_OK ? broken : break_by(group, &reason);
 }
 
 /* ---- watches ---- */
@@ -270,7 +270,7 @@ static void be_late(mst_hosts_group *group, const mst_hosts_watch *watch)
     }
     snprintf(reason.sentence, sizeof reason.sentence, "rank %d waited %.3g s in %s for %s", group->base.rank,
              (double)watch->limit_ns / NS_PER_S, watch->doing, missing);
-    mst_hosts_break_by(group, &reason);
+    break_by(group, &reason);
 }
 
 static bool is_of_thread(const mst_hosts_watch *watch)

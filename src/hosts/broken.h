@@ -23,7 +23,6 @@ muster_status mst_hosts_known(int32_t status);
 void mst_hosts_print(const char *told, size_t told_bytes, char *text, size_t bytes);
 
 /* Breaks the group, unless it is broken, and returns what it is broken by. */
-muster_status mst_hosts_break_by(mst_hosts_group *group, const mst_link_reason *reason);
 muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status status, const char *format,
                               ...) __attribute__((format(printf, 4, 5)));
 /* MISMATCH of two ranks: the error is about the first, and on that one about the other. */

@@ -6,7 +6,7 @@
 #include "shm/base/atomic.h"
 #include "shm/group/mapped.h"
 
-/* Of messages, whose sender does not wait for the stores, as a rank of a collective does at the arrival. */
+/* Shorter messages took longer by non-temporal stores, where collectives did not (docs/decisions/0020). */
 enum { MESSAGE_NONTEMPORAL_BYTES_MIN = 1280 };
 
 void mst_group_plan_stores(mst_group *group)
