@@ -3,6 +3,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/deadline.h"
+#include "shm/base/log.h"
 #include "shm/wait/wait.h"
 
 #define PATIENCE_NS MST_NS_PER_S
@@ -99,6 +100,15 @@ static void say_last_words(mst_wire *wire)
         mst_wait_nap(&patience, NAP_NS);
 }
 
+static void log_end(const mst_mpi_job *job, bool finalizes, bool failed)
+{
+    if (finalizes)
+        mst_log_line(&job->log, MUSTER_LOG_INFO, "ends MPI, as all ranks do");
+    else
+        mst_log_line(&job->log, MUSTER_LOG_WARN, "ends without MPI_Finalize, as %s",
+                     failed ? "its program has failed" : "another rank has failed, or is gone");
+}
+
 bool mst_mpi_end(mst_mpi_job *job, bool failed)
 {
     bool finalizes = false;
@@ -116,5 +126,6 @@ bool mst_mpi_end(mst_mpi_job *job, bool failed)
         say_last_words(job->wire);
     if (job->wire)
         mst_wire_stop(job->wire);
+    log_end(job, finalizes, failed);
     return finalizes;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "shm/base/layout.h"
+#include "shm/base/log.h"
 #include "shm/port/os.h"
 #include "src/backend.h"
 #include "src/mpi/frames.h"
@@ -37,8 +38,9 @@ typedef struct mst_mpi_job {
     mst_mpi_frames frames;      /* between hosts, as is the next one */
     mst_wire *wire;             /* else NULL */
     _Atomic uint32_t *decision; /* NULL: not shared yet */
-    bool settled;               /* it has returned: MPI may be ended */
-    bool abandoned;             /* this rank has left a step in which others may wait: it waits for nobody */
+    mst_log log;    /* of the end, in which no function of the program's is called: on stderr, or none */
+    bool settled;   /* it has returned: MPI may be ended */
+    bool abandoned; /* this rank has left a step in which others may wait: it waits for nobody */
     bool ended;
     const unsigned char *here; /* 1 in this process, 0 in its forked children */
 } mst_mpi_job;

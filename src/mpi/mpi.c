@@ -133,6 +133,7 @@ static muster_status ask(const muster_config *config, muster_status mine, int *f
     if (mine != MUSTER_OK)
         mst_error_again(&error);
     status = mst_mpi_wire_up(&job, config, mine, fd);
+    job.log = (mst_log){ .level = config->log ? MUSTER_LOG_OFF : config->log_level, .rank = job.seat.rank };
     job.settled = true;
     return status;
 }

@@ -10,6 +10,7 @@
 : "${MPI_MODULE:=$TEST_BUILD/tests/libmpi_module.so}"
 . "$TEST_SOURCE/tests/mpi/launcher.sh"
 export TEST_HOSTILE="$work/hostile_ran"
+export MUSTER_LOG=info # for is_late
 
 # ---- what works ----
 for n in 1 2 4; do
@@ -79,6 +80,7 @@ if [ "$TEST_MPI" = openmpi ]; then # MPICH's launcher kills the others in any ca
             >"$work/out" 2>"$work/err" </dev/null
         [ $? -ne 124 ] || fail "$case hangs under a launcher that lets the others live"
         says "${others#*:}" "^$case: done$"
+        [ $case != killed ] || [ "$(grep -c "warn: ends without MPI_Finalize" "$work/err")" -eq 3 ] || fail "survivors do not say how they end MPI"
     done
     for word in 1 7; do # FINALIZES, and none that is known
         timeout $((60 * ${TEST_PATIENCE:-1})) "$launcher" --enable-recovery -n 3 "$MPI_CLIENT" decides $word \
