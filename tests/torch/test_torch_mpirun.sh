@@ -25,8 +25,10 @@ esac
 for hosts in $layouts; do
     [ "$hosts" != one ] || hosts=
     checks=$((checks + 1))
-    timeout $((120 * ${TEST_PATIENCE:-1})) env ${hosts:+MUSTER_FAKE_HOSTS=$hosts} "$launcher" -n 4 "$TEST_TORCH_PYTHON" "$program" steps \
-        >"$work/out" 2>"$work/err" </dev/null || fail "hosts ${hosts:-one}: status $?"
+    timeout $((120 * ${TEST_PATIENCE:-1})) env MUSTER_LOG=info ${hosts:+MUSTER_FAKE_HOSTS=$hosts} "$launcher" -n 4 "$TEST_TORCH_PYTHON" "$program" steps \
+        >"$work/out" 2>"$work/err" </dev/null
+    status=$?
+    [ $status -eq 0 ] || is_late $status "$work/err" 4 || fail "hosts ${hosts:-one}: status $status"
     says 4 "^$steps$"
 done
 if [ "$TEST_MPI" = openmpi ]; then # MPICH's launcher kills the others in any case
