@@ -81,7 +81,7 @@ static void send_unsent(mst_wire *wire)
         mst_wire_sent *sent = take_first(&wire->unsent);
         int to = sent->to;
 
-        if (wire->lost[to]) {
+        if (wire->lost[to] || wire->dead[to]) { /* it may have died since */
             free(sent);
         } else if (wire->frames->methods->send(wire->frames, to, &sent->head, sizeof sent->head + sent->bytes,
                                                &sent->slot, why)) {

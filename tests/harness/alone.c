@@ -12,7 +12,7 @@ alone_process alone;
 static bool is_allowed(mst_frames *frames)
 {
     (void)frames;
-    return true;
+    return !alone.may_not_move;
 }
 
 static bool send(mst_frames *frames, int to, const void *bytes, size_t count, int *slot, char *why)

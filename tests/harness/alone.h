@@ -28,6 +28,7 @@ typedef struct alone_process {
     int unreachable;     /* a process to which nothing can be sent; -1: none */
     int silent;          /* one that takes nothing, so that it stays on its way; -1: none */
     bool cannot_receive; /* whatever has come */
+    bool may_not_move;   /* as a thread that is not MPI's main one */
 } alone_process;
 extern alone_process alone;
 

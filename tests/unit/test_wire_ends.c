@@ -103,13 +103,23 @@ START_TEST(test_what_another_tells_of_its_failure_breaks_the_group)
 }
 END_TEST
 
+#define DEATH_BYTES 100
+
+/* Of rank 2, as src/hosts tells it by an abort. */
+static void print_death(char *text)
+{
+    snprintf(text, DEATH_BYTES, "[%d 2 %d 9 0 0] rank 2 was killed", MUSTER_ERR_PEER_DIED,
+             MUSTER_TERMINATION_SIGNALED);
+}
+
 /* Rank 1 tells that rank 2 has died. */
 static void tell_of_death(void)
 {
     mst_wire_reason reason = { .status = MUSTER_ERR_ABORTED, .about = 1 };
+    char death[DEATH_BYTES];
 
-    snprintf(reason.text, sizeof reason.text, "rank 1 aborted the group: [%d 2 %d 9 -1 0] rank 2 was killed",
-             MUSTER_ERR_PEER_DIED, MUSTER_TERMINATION_SIGNALED);
+    print_death(death);
+    snprintf(reason.text, sizeof reason.text, "rank 1 aborted the group: %s", death);
     alone_come(1, alone_head(1, MST_WIRE_BROKEN), &reason, sizeof reason);
 }
 
@@ -140,6 +150,23 @@ START_TEST(test_nothing_is_sent_to_who_is_known_to_have_died)
     }
     for (int i = 0; i < alone.sent_count; i++)
         ck_assert_int_eq(alone.sent_to[i], 1);
+}
+END_TEST
+
+/* Another thread has told these words, which MPI's main one is to send. */
+START_TEST(test_what_waits_is_not_sent_to_who_has_died_meanwhile)
+{
+    char death[DEATH_BYTES];
+
+    alone.may_not_move = true;
+    mst_wire_leave(alone.wire);
+    ck_assert_int_eq(alone.sent_count, 0);
+    print_death(death);
+    ck_assert_int_eq(muster_group_abort(alone.whole, death), MUSTER_OK);
+    alone.may_not_move = false;
+    ck_assert(mst_wire_has_sent(alone.wire));
+    ck_assert_int_eq(alone.sent_count, 1);
+    ck_assert_int_eq(alone_count(MST_WIRE_LEFT, 1), 1);
 }
 END_TEST
 
@@ -268,6 +295,7 @@ int main(void)
     tcase_add_test(failing, test_what_another_tells_of_its_failure_breaks_the_group);
     tcase_add_test(failing, test_words_to_the_dead_are_not_waited_for);
     tcase_add_test(failing, test_nothing_is_sent_to_who_is_known_to_have_died);
+    tcase_add_test(failing, test_what_waits_is_not_sent_to_who_has_died_meanwhile);
     tcase_add_test(failing, test_words_to_the_living_are_waited_for);
     TCase *ends = tcase_create("the end of a rank that MPI has started");
     tcase_set_timeout(ends, TEST_TIMEOUT_S);
