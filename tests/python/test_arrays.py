@@ -208,6 +208,18 @@ class Kinds(unittest.TestCase):
                 expect(ValueError, f"out has 8 elements of {name}; expected 8 of {x.dtype.name}", lambda: muster.all_sum(bits, out=x))
                 expect(ValueError, f"out has 8 elements of {x.dtype.name}; expected 8 of {name}", lambda: muster.all_sum(x, out=bits))
 
+                for plain in bits, bits.view(x.dtype.name[1:]):  # a result says what its elements were said to be
+                    for y in (muster.all_sum(plain, dtype=name), muster.all_max(plain, dtype=name), muster.broadcast(plain, dtype=name),
+                              muster.all_sum_start(plain, dtype=name).wait(), muster.sum_scatter(plain, dtype=name), muster.scan(plain, dtype=name),
+                              muster.sendrecv(plain, 1 - rank, 1 - rank, dtype=name)):
+                        assert y.dtype == plain.dtype and y.dtype.metadata == {"muster": name}, (name, y.dtype)
+                        assert (muster.all_max(y) == muster.all_max(y, dtype=name)).all()
+                    total = muster.all_sum(plain, dtype=name)
+                    assert (muster.all_sum(total) == muster.all_sum(total, dtype=name)).all()
+                    assert muster.all_gather(total).dtype.metadata == {"muster": name}
+                    assert plain.dtype.metadata is None and muster.all_sum(plain).dtype.metadata is None
+                assert not muster.all_sum(x, dtype=x.dtype.name).dtype.metadata  # integers, when asked for
+
                 came = muster.Message()
                 request = muster.send_start(x, 1 - rank)
                 got = muster.recv(x.shape, x.dtype, 1 - rank, message=came)

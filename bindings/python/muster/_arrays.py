@@ -177,10 +177,10 @@ def _cast(data, code, shape):
     return view.cast(code, shape) if 0 not in shape else view.cast(code)
 
 
-def result(x, shape):
-    """A new array of x's kind and element type, and of that shape."""
+def result(x, shape, name=None):
+    """A new array of x's kind and element type, and of that shape; `name` is what the elements were said to be."""
     if _numpy is not None and isinstance(x, (_numpy.ndarray, _numpy.generic)):
-        return _numpy.empty(shape, x.dtype)
+        return _numpy.empty(shape, x.dtype if name is None else _dtypes.marked(x.dtype, name))
     if hasattr(x, "new_empty"):  # torch
         return x.detach().new_empty(shape)
     try:

@@ -43,10 +43,21 @@ def numpy_dtype(name):
     return _numpy.dtype(PAIRS.get(name, name))
 
 
+def _is_small_integer(dtype):
+    return dtype.kind in "iu" and dtype.itemsize <= 2 and dtype.isnative
+
+
+def marked(dtype, name):
+    """numpy's dtype of integers, as one that says that they stand for elements of the dtype of that name, or for none."""
+    if not _is_small_integer(dtype):
+        return dtype
+    return _numpy.dtype(dtype.type, metadata={_MARK: name}) if name in STAND_INS else _numpy.dtype(dtype.type)
+
+
 def _of_numpy(dtype):
     """The name of numpy's dtype."""
     mark = (dtype.metadata or {}).get(_MARK)
-    if mark in STAND_INS and dtype == STAND_INS[mark]:
+    if mark in STAND_INS and _is_small_integer(dtype) and dtype.itemsize == _numpy.dtype(STAND_INS[mark]).itemsize:
         return mark
     if not dtype.isnative:
         raise ValueError(f"{dtype} is of another byte order than this machine's; convert it by "

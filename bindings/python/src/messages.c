@@ -204,9 +204,7 @@ static bool opens_both(operation *o, PyObject *x, PyObject *out, PyObject *dtype
 
         for (int i = 0; shape && i < o->in.dimensions; i++)
             PyTuple_SetItem(shape, i, PyLong_FromSsize_t(o->in.shape[i]));
-        o->result =
-            shape ? PyObject_CallFunctionObjArgs(state_of_module()->result, o->kept, shape, NULL) : NULL;
-        Py_XDECREF(shape);
+        o->result = operation_makes_like(o, shape, dtype);
     }
     if (!o->result || !operation_writes(o, o->result, dtype))
         return false;

@@ -52,6 +52,20 @@ bool operation_reads(operation *operation, PyObject *x, PyObject *dtype)
     return operation->has_in;
 }
 
+PyObject *operation_makes_like(const operation *operation, PyObject *shape, PyObject *dtype)
+{
+    bool is_said = dtype && dtype != Py_None;
+    PyObject *name = is_said ? PyUnicode_FromString(muster_dtype_name(operation->in.dtype)) : NULL;
+    PyObject *made =
+        shape && (name || !is_said)
+            ? PyObject_CallFunctionObjArgs(state_of_module()->result, operation->kept, shape, name, NULL)
+            : NULL;
+
+    Py_XDECREF(name);
+    Py_XDECREF(shape);
+    return made;
+}
+
 bool operation_writes(operation *operation, PyObject *array, PyObject *dtype)
 {
     int opened = view_open(array, true, dtype, &operation->out);

@@ -55,6 +55,10 @@ operation *operation_begin(operation *place, const char *name, PyObject *group, 
  */
 bool operation_reads(operation *operation, PyObject *x, PyObject *dtype);
 
+/* A new array of that shape (a tuple, which it takes; NULL: an exception) and of the kind of what is read,
+ * which says what its integers stand for where `dtype` was given. NULL with an exception. */
+PyObject *operation_makes_like(const operation *operation, PyObject *shape, PyObject *dtype);
+
 /* Opens `array` for the result. */
 bool operation_writes(operation *operation, PyObject *array, PyObject *dtype);
 

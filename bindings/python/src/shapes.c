@@ -93,11 +93,7 @@ static PyObject *result_of(const operation *operation, const call *call, shape_r
 {
     if (call->out)
         return Py_NewRef(call->out);
-    PyObject *shape = shape_of_result(&operation->in, rule, size);
-    PyObject *result =
-        shape ? PyObject_CallFunctionObjArgs(state_of_module()->result, operation->kept, shape, NULL) : NULL;
-    Py_XDECREF(shape);
-    return result;
+    return operation_makes_like(operation, shape_of_result(&operation->in, rule, size), call->dtype);
 }
 
 bool operation_writes_shape(operation *operation, const call *call, shape_rule rule)

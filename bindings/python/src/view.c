@@ -29,14 +29,17 @@ bool dtype_of_name(PyObject *name, muster_dtype *dtype)
     return found;
 }
 
+static bool is_small_integer(muster_dtype dtype)
+{
+    return dtype == MUSTER_INT8 || dtype == MUSTER_UINT8 || dtype == MUSTER_INT16 || dtype == MUSTER_UINT16;
+}
+
 /* Integers stand for floats that arrays have no word for. What is only moved has no type of its own. */
 static bool may_stand_for(muster_dtype given, muster_dtype wanted)
 {
-    bool small =
-        given == MUSTER_INT8 || given == MUSTER_UINT8 || given == MUSTER_INT16 || given == MUSTER_UINT16;
     bool has_no_word = wanted == MUSTER_BFLOAT16 || wanted == MUSTER_FLOAT16 ||
                        wanted == MUSTER_FLOAT8_E4M3 || wanted == MUSTER_FLOAT8_E5M2;
-    return given == wanted || given >= MUSTER_BYTES_OF || (small && has_no_word);
+    return given == wanted || given >= MUSTER_BYTES_OF || (is_small_integer(given) && has_no_word);
 }
 
 /* The text that the metadata of an array's dtype has under "muster", or NULL, without an exception. */
@@ -65,7 +68,7 @@ static void take_mark(PyObject *object, view *view)
     PyTypeObject *ndarray = (PyTypeObject *)state_of_module()->ndarray;
     muster_dtype marked;
 
-    if ((view->dtype != MUSTER_UINT8 && view->dtype != MUSTER_UINT16) || (PyObject *)ndarray == Py_None ||
+    if (!is_small_integer(view->dtype) || (PyObject *)ndarray == Py_None ||
         !PyType_IsSubtype(Py_TYPE(object), ndarray))
         return;
     PyObject *mark = read_mark(object);
