@@ -9,6 +9,7 @@
 
 static _Thread_local char sentence[sizeof((mst_error_copy *)0)->sentence];
 static _Thread_local muster_error_info parts = { .struct_size = sizeof parts, .rank = -1 };
+static _Thread_local int pair[2]; /* 1 + the ranks that disagree; 0: none */
 
 static muster_status fail(int rank, muster_status status, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
@@ -21,6 +22,7 @@ static muster_status fail(int rank, muster_status status, const char *format, va
     vsnprintf(text, sizeof text, format, args);
     memcpy(sentence, text, sizeof sentence);
     parts = (muster_error_info){ .struct_size = sizeof parts, .status = status, .rank = rank };
+    pair[0] = pair[1] = 0;
     return status;
 }
 
@@ -63,6 +65,20 @@ void mst_error_about(int rank, muster_termination termination)
     parts.termination = termination;
 }
 
+void mst_error_about_pair(int rank, int other, int own)
+{
+    parts.rank = own == rank ? other : rank;
+    pair[0] = 1 + rank;
+    pair[1] = 1 + other;
+}
+
+bool mst_error_pair(int *rank, int *other)
+{
+    *rank = pair[0] - 1;
+    *other = pair[1] - 1;
+    return pair[0] > 0;
+}
+
 void mst_error_late(int64_t deadline_ns)
 {
     parts.deadline_ns = deadline_ns;
@@ -103,11 +119,13 @@ void mst_error_keep(mst_error_copy *copy)
 {
     memcpy(copy->sentence, sentence, sizeof sentence);
     copy->parts = parts;
+    memcpy(copy->pair, pair, sizeof pair);
 }
 
 muster_status mst_error_again(const mst_error_copy *copy)
 {
     memcpy(sentence, copy->sentence, sizeof sentence);
     parts = copy->parts;
+    memcpy(pair, copy->pair, sizeof pair);
     return parts.status;
 }

@@ -34,6 +34,9 @@ muster_status mst_fail_about(int rank, muster_status status, const char *format,
 /* Whom it is about, in the group, and how that rank ended; kind NONE: it has not, or nobody knows. */
 void mst_error_about(int rank, muster_termination termination);
 
+/* Two ranks of the group disagree: it is about the first, and on that one (own) about the other. */
+void mst_error_about_pair(int rank, int other, int own);
+
 /* The limit that passed. */
 void mst_error_late(int64_t deadline_ns);
 
@@ -45,11 +48,15 @@ void mst_error_operation(const char *name);
 
 const muster_error_info *mst_error_parts(void);
 
+/* The two ranks that disagree; false: it is about no two. */
+bool mst_error_pair(int *rank, int *other);
+
 /* A copy of the thread's latest error, for what fails before a wait and is reported after it: in the wait, an
  * interrupt function may call muster, and other operations may fail. */
 typedef struct mst_error_copy {
     char sentence[512];
     muster_error_info parts;
+    int pair[2]; /* 1 + the ranks that disagree; 0: none */
 } mst_error_copy;
 
 void mst_error_keep(mst_error_copy *copy);

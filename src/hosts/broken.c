@@ -26,8 +26,9 @@ static int64_t now_ns(void)
 static muster_status explain(const mst_hosts_group *group, const mst_link_reason *reason)
 {
     mst_fail(reason->status, "%s", reason->sentence);
-    bool of_pair = reason->pair && reason->about == group->base.rank; /* each is told of the other */
-    mst_error_about(of_pair ? reason->pair - 1 : reason->about, reason->termination);
+    mst_error_about(reason->about, reason->termination);
+    if (reason->pair && reason->about >= 0)
+        mst_error_about_pair(reason->about, reason->pair - 1, group->base.rank);
     mst_error_late(reason->limit_ns);
     mst_error_in_group(group->base.name, group->base.number);
     return reason->status;
@@ -117,11 +118,8 @@ muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status s
 /* The thread's latest error, which may be the local group's. */
 static mst_link_reason reason_of(const mst_hosts_group *group, muster_status status, const char *doing)
 {
-    muster_error_info parts = *mst_error_parts();
-    mst_link_reason reason = {
-        .status = status, .about = parts.rank, .termination = parts.termination, .limit_ns = parts.deadline_ns
-    };
-    bool local = parts.group == group->local->number;
+    mst_link_reason reason = mst_reason_of_error(status);
+    bool local = mst_error_parts()->group == group->local->number;
 
     /* A neighbour's word, which may be here before the link's. */
     if (local && status == MUSTER_ERR_ABORTED && mst_reason_read(mst_error_sentence(), &reason)) {
@@ -130,10 +128,10 @@ static mst_link_reason reason_of(const mst_hosts_group *group, muster_status sta
     }
     if (local && reason.about >= 0 && reason.about < mst_places_here(&group->places))
         reason.about = mst_places_neighbour(&group->places, reason.about);
+    if (local && reason.pair >= 1 && reason.pair <= mst_places_here(&group->places))
+        reason.pair = 1 + mst_places_neighbour(&group->places, reason.pair - 1);
     if (local)
         mst_hosts_describe(group, &reason, doing, mst_error_sentence());
-    else
-        snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
     return reason;
 }
 
@@ -182,19 +180,13 @@ muster_status mst_hosts_ready(mst_hosts_group *group)
 
 muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status status)
 {
-    mst_link_reason reason = { .status = status };
-
     if (status < MUSTER_ERR_PEER_DIED || status > MUSTER_ERR_ABORTED)
         return status;
     if (!group->link) {
         mst_error_in_group(group->base.name, group->base.number);
         return status;
     }
-    muster_error_info parts = *mst_error_parts();
-    reason.about = parts.rank;
-    reason.termination = parts.termination;
-    reason.limit_ns = parts.deadline_ns;
-    snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
+    mst_link_reason reason = mst_reason_of_error(status);
     muster_status broken = broken_by_link(group);
     return broken != MUSTER_OK ? broken : break_by(group, &reason);
 }

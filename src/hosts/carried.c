@@ -107,12 +107,7 @@ static bool is_group_broken(const muster_group *group, mst_link_reason *reason)
         return false;
     if (status == MUSTER_ERR_ABORTED && mst_reason_read(mst_error_sentence(), reason))
         return true;
-    const muster_error_info *parts = mst_error_parts();
-    *reason = (mst_link_reason){ .status = status,
-                                 .about = parts->rank,
-                                 .termination = parts->termination,
-                                 .limit_ns = parts->deadline_ns };
-    snprintf(reason->sentence, sizeof reason->sentence, "%s", mst_error_sentence());
+    *reason = mst_reason_of_error(status);
     return true;
 }
 

@@ -53,3 +53,20 @@ bool mst_reason_read(const char *text, mst_link_reason *reason)
     snprintf(reason->sentence, sizeof reason->sentence, "%s", end + 2);
     return true;
 }
+
+mst_link_reason mst_reason_of_error(muster_status status)
+{
+    const muster_error_info *parts = mst_error_parts();
+    mst_link_reason reason = { .status = status,
+                               .about = parts->rank,
+                               .termination = parts->termination,
+                               .limit_ns = parts->deadline_ns };
+    int rank, other;
+
+    if (mst_error_pair(&rank, &other)) {
+        reason.about = rank; /* which this one may be */
+        reason.pair = 1 + other;
+    }
+    snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
+    return reason;
+}

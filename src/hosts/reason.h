@@ -12,4 +12,7 @@ void mst_reason_print(const mst_link_reason *reason, char *text, size_t bytes);
 /* From a sentence that ends in such a text; false: it is something else. */
 bool mst_reason_read(const char *text, mst_link_reason *reason);
 
+/* The thread's latest error, in its own words. */
+mst_link_reason mst_reason_of_error(muster_status status);
+
 #endif

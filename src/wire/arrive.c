@@ -42,10 +42,11 @@ static bool fits(const mst_wire_op *op, int source, int tag, int32_t dtype, size
     if ((dtype == (int32_t)message->dtype || count == 0) && count <= message->in_count &&
         (!exact || count == message->in_count))
         return true;
-    mst_wire_break(op->group, source, MUSTER_ERR_MISMATCH, 0,
-                   "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu with tag %d",
-                   op->group->base.rank, muster_dtype_name(message->dtype), exact ? "" : "up to ",
-                   message->in_count, source, muster_dtype_name((muster_dtype)dtype), count, tag);
+    mst_wire_break_pair(
+        op->group, source, op->group->base.rank,
+        "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu with tag %d",
+        op->group->base.rank, muster_dtype_name(message->dtype), exact ? "" : "up to ", message->in_count,
+        source, muster_dtype_name((muster_dtype)dtype), count, tag);
     return false;
 }
 
@@ -314,11 +315,9 @@ static void refuse(mst_wire_group *group, int from)
     while (sender >= 0 && group->seats[sender] != from)
         sender--;
     if (sender >= 0)
-        mst_wire_break(
-            group, sender, MUSTER_ERR_BAD_ARENA, 0,
-            "rank %d was sent by rank %d what is no frame of this muster, or one that may not come "
-            "now",
-            group->base.rank, sender);
+        mst_wire_break(group, sender, MUSTER_ERR_BAD_ARENA, 0,
+                       "rank %d was sent by rank %d what is no frame of this muster, or may not come now",
+                       group->base.rank, sender);
     else
         mst_wire_break(group, -1, MUSTER_ERR_BAD_ARENA, 0,
                        "rank %d was sent a frame by process %d of the job, which is no member",

@@ -140,6 +140,8 @@ muster_status mst_wire_explain(const mst_wire_group *group)
     mst_fail_about(reason->about, (muster_status)reason->status, "%s", reason->text);
     mst_error_about(reason->about,
                     (muster_termination){ (muster_termination_kind)reason->kind, reason->code });
+    if (reason->pair)
+        mst_error_about_pair(reason->about, reason->pair - 1, group->base.rank);
     mst_error_late(reason->limit_ns);
     return (muster_status)reason->status;
 }
@@ -161,22 +163,42 @@ static void note_death(mst_wire_group *group, const char *text)
         group->wire->dead[group->seats[rank]] = true;
 }
 
-muster_status mst_wire_break(mst_wire_group *group, int about, muster_status status, int64_t limit_ns,
-                             const char *format, ...)
+/* The reason with these words; the first one stays. */
+static muster_status __attribute__((format(printf, 3, 0)))
+break_by(mst_wire_group *group, const mst_wire_reason *parts, const char *format, va_list args)
 {
-    va_list args;
+    mst_wire_reason *reason = &group->broken;
 
-    if (group->broken.status == MUSTER_OK) {
-        mst_wire_reason *reason = &group->broken;
-
-        *reason = (mst_wire_reason){ .status = (int32_t)status, .about = about, .limit_ns = limit_ns };
-        va_start(args, format);
+    if (reason->status == MUSTER_OK) {
+        *reason = *parts;
         vsnprintf(reason->text, sizeof reason->text, format, args);
-        va_end(args);
         note_death(group, reason->text);
         mst_wire_post_all(group, MST_WIRE_BROKEN, reason, sizeof *reason);
     }
     return mst_wire_explain(group);
+}
+
+muster_status mst_wire_break(mst_wire_group *group, int about, muster_status status, int64_t limit_ns,
+                             const char *format, ...)
+{
+    mst_wire_reason parts = { .status = (int32_t)status, .about = about, .limit_ns = limit_ns };
+    va_list args;
+
+    va_start(args, format);
+    status = break_by(group, &parts, format, args);
+    va_end(args);
+    return status;
+}
+
+muster_status mst_wire_break_pair(mst_wire_group *group, int rank, int other, const char *format, ...)
+{
+    mst_wire_reason parts = { .status = MUSTER_ERR_MISMATCH, .about = rank, .pair = 1 + other };
+    va_list args;
+
+    va_start(args, format);
+    muster_status status = break_by(group, &parts, format, args);
+    va_end(args);
+    return status;
 }
 
 void mst_wire_told_broken(mst_wire_group *group, const mst_wire_reason *told)
@@ -192,6 +214,8 @@ void mst_wire_told_broken(mst_wire_group *group, const mst_wire_reason *told)
         reason->status = MUSTER_ERR_BAD_ARENA;
     if (reason->about < 0 || reason->about >= group->base.size)
         reason->about = -1;
+    if (reason->about < 0 || reason->pair < 0 || reason->pair > group->base.size)
+        reason->pair = 0;
     if ((unsigned)reason->kind > MUSTER_TERMINATION_CRASHED)
         reason->kind = MUSTER_TERMINATION_NONE;
     if (reason->limit_ns < 0)

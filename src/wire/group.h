@@ -33,6 +33,10 @@ muster_status mst_wire_explain(const mst_wire_group *group);
 muster_status mst_wire_break(mst_wire_group *group, int about, muster_status status, int64_t limit_ns,
                              const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* MISMATCH of two ranks: on the first it is about the other. */
+muster_status mst_wire_break_pair(mst_wire_group *group, int rank, int other, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* Another member has told it. */
 void mst_wire_told_broken(mst_wire_group *group, const mst_wire_reason *reason);
 

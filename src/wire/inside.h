@@ -52,6 +52,7 @@ typedef struct mst_wire_reason {
     int32_t about; /* a rank of the group; -1: nobody */
     int32_t kind, code;
     int64_t limit_ns;
+    int32_t pair; /* 1 + the rank with which that one disagrees; 0: none */
     char text[MST_WIRE_REASON_BYTES];
 } mst_wire_reason;
 

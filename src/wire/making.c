@@ -99,8 +99,8 @@ static muster_status compare(mst_wire_group *group, const int *ranks, int count,
         if (all[i].count == all[own].count && all[i].list == all[own].list)
             continue;
         pthread_mutex_lock(&group->wire->lock);
-        muster_status status = mst_wire_break(
-            group, ranks[i], MUSTER_ERR_MISMATCH, 0,
+        muster_status status = mst_wire_break_pair(
+            group, ranks[i], group->base.rank,
             "rank %d gave subset a list of %d ranks, and rank %d another one, of %d; all members "
             "must give the same list",
             group->base.rank, all[own].count, ranks[i], (int)all[i].count);

@@ -137,6 +137,7 @@ static int message_mismatch(muster_group *world, void *arg)
     const wish *wish = arg;
     int rank = muster_group_rank(world);
     int32_t x[8] = { 0 };
+    muster_error_info info = MUSTER_ERROR_INFO_INIT;
 
     if (rank == 0) {
         RANK_OK(world, muster_send(x, 8, MUSTER_INT32, 1, 0, world)); /* buffered: this rank learns it next */
@@ -144,9 +145,13 @@ static int message_mismatch(muster_group *world, void *arg)
         while ((status = muster_send(x, 8, MUSTER_INT32, 1, 0, world)) == MUSTER_OK)
             continue;
         RANK_CHECK(world, status == MUSTER_ERR_MISMATCH);
-    } else {
+    } else if (rank == 1) {
         RANK_CHECK(world, muster_recv(x, wish->count, wish->dtype, 0, 0, world, NULL) == MUSTER_ERR_MISMATCH);
+    } else {
+        RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_MISMATCH);
     }
+    RANK_OK(world, muster_last_error(&info));
+    RANK_CHECK(world, info.rank == (rank == 0 && tells_of_the_other())); /* others: of the sender */
     RANK_CHECK(world,
                strstr(muster_error_detail(), wish->words) && strstr(muster_error_detail(), "int32 x 8"));
     return 0;
@@ -159,8 +164,8 @@ START_TEST(test_messages_that_do_not_fit)
                       { 4, MUSTER_INT32, "int32 x 4" } };
 
     for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
-        run_ranks(2, RANKS_AS_THREADS, message_mismatch, &wishes[i]);
-        run_ranks(2, RANKS_AS_PROCESSES, message_mismatch, &wishes[i]);
+        run_ranks(3, RANKS_AS_THREADS, message_mismatch, &wishes[i]);
+        run_ranks(3, RANKS_AS_PROCESSES, message_mismatch, &wishes[i]);
     }
 }
 END_TEST

@@ -194,6 +194,7 @@ END_TEST
 static int other_lists(muster_group *world, void *arg)
 {
     static const int lists[3][3] = { { 0, 1, 2 }, { 1, 0, 2 }, { 0, 1, 2 } };
+    muster_error_info info = MUSTER_ERROR_INFO_INIT;
     int rank = muster_group_rank(world);
     muster_group *made = NULL;
 
@@ -201,6 +202,8 @@ static int other_lists(muster_group *world, void *arg)
     muster_status status = muster_group_subset(world, lists[rank], 3, &made);
     RANK_CHECK(world, status == MUSTER_ERR_MISMATCH && made == NULL);
     RANK_CHECK(world, strstr(muster_error_detail(), "the same list"));
+    RANK_OK(world, muster_last_error(&info));
+    RANK_CHECK(world, info.rank >= 0 && (info.rank != rank || !tells_of_the_other()));
     RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_MISMATCH);
     return 0;
 }

@@ -35,6 +35,13 @@ bool on_one_host(void)
     return !backend_of_test();
 }
 
+bool tells_of_the_other(void)
+{
+    const mst_backend *backend = backend_of_test();
+
+    return !backend || strcmp(backend->name, "threads") != 0;
+}
+
 bool under_address_sanitizer(void)
 {
 #ifdef __SANITIZE_ADDRESS__

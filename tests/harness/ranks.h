@@ -39,6 +39,9 @@ void run_all_sizes(muster_rank_fn body, void *arg);
  * TEST_BACKEND=threads (elsewhere.h) they are not, and what runs them as processes runs nothing. */
 bool on_one_host(void);
 
+/* Whether, of two ranks that disagree, each is told of the other; by threads all are told of the same one. */
+bool tells_of_the_other(void);
+
 /* Runs processes of which some are meant to fail; the caller looks at the terminations. */
 void run_failing_ranks(rank_options options, muster_rank_fn body, void *arg, muster_report *report);
 

@@ -92,6 +92,28 @@ START_TEST(test_a_sentence_names_the_host)
 }
 END_TEST
 
+/* Of two ranks that disagree each is told of the other, and the rest of the first. */
+START_TEST(test_a_pair_that_disagrees)
+{
+    static const struct {
+        int about, pair, told_of;
+    } cases[] = { { 0, 3, 2 }, { 2, 1, 2 }, { 1, 3, 1 }, { 0, 4, 0 }, { 0, -7, 0 }, { -1, 1, -1 } };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mst_wire_reason reason = { .status = MUSTER_ERR_MISMATCH,
+                                   .about = cases[i].about,
+                                   .pair = cases[i].pair,
+                                   .text = "they disagree" };
+
+        alone_begin(0, 3);
+        alone_come(1, alone_head(1, MST_WIRE_BROKEN), &reason, sizeof reason);
+        ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_ERR_MISMATCH);
+        ck_assert_int_eq(mst_error_parts()->rank, cases[i].told_of);
+        alone_end();
+    }
+}
+END_TEST
+
 /* ---- offers ---- */
 
 static muster_request started[MST_WIRE_OFFERS_MAX + 16];
@@ -408,6 +430,7 @@ int main(void)
     tcase_add_test(tests, test_a_frame_in_the_name_of_another_member_is_damage);
     tcase_add_test(tests, test_more_small_messages_than_may_come_are_damage);
     tcase_add_test(tests, test_a_sentence_names_the_host);
+    tcase_add_test(tests, test_a_pair_that_disagrees);
     tcase_add_test(tests, test_the_number_of_a_new_group_is_checked);
     tcase_add_test(tests, test_copies_have_different_numbers);
     tcase_add_test(tests, test_what_comes_early_is_kept_until_its_group_is_there);

@@ -107,9 +107,9 @@ static muster_status explain_report(const mst_group *group, const mst_poison *po
     if (number >= 0 && !is_numbered_as_world(group))
         snprintf(where, sizeof where, " (in a group of %d, where rank %d of the world is rank %d)",
                  group->base.size, number, about);
-    if (about == group->base.rank && pair >= 1 && pair <= (uint32_t)group->base.size)
-        about = (int)pair - 1; /* of two that disagree, each is told of the other */
     mst_fail_about(about, status, "%s%s", text[0] ? text : muster_status_string(status), where);
+    if (known && pair >= 1 && pair <= (uint32_t)group->base.size)
+        mst_error_about_pair(about, (int)pair - 1, group->base.rank);
     mst_error_late(limit_ns);
     return status;
 }
