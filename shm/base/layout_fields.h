@@ -14,7 +14,7 @@
  */
 
 /* To be raised when a field keeps its name, type and place but changes its meaning. */
-CONSTANT(MST_LAYOUT_VERSION, 21);
+CONSTANT(MST_LAYOUT_VERSION, 22);
 CONSTANT(MST_LINE, 128);             /* two cache lines: the adjacent one is prefetched */
 CONSTANT(MST_PAGE, 65536);           /* largest page size in use; large offsets are multiples of it */
 CONSTANT(MST_RANKS_MAX, 1024);       /* of a world; also seats of an arena */
@@ -26,7 +26,7 @@ CONSTANT(MST_OP_BYTES, 16);          /* length of the name of an operation that 
 CONSTANT(MST_PAYLOAD_BYTES, 112);    /* beside an arrival's flag */
 CONSTANT(MST_GATHERED_BYTES, 752);   /* of payloads that a leader passes on (shm/group/levels.h) */
 CONSTANT(MST_CHUNKS_MAX, 13);        /* maximum number of chunks that shared work is divided into */
-CONSTANT(MST_SLOT_BYTES, 4224);      /* capacity of a channel's small entry: 4 KiB and its header */
+CONSTANT(MST_SLOT_BYTES, 2624);      /* capacity of a channel's small entry: 2.5 KiB and its header */
 CONSTANT(MST_SHORT_SLOTS, 32);       /* slots of a channel for entries of few lines */
 CONSTANT(MST_SHORT_SLOT_BYTES, 256); /* capacity of one, with the header */
 CONSTANT(MST_SMALL_BYTES, 4096);     /* size of a small staging slot; a cell has two */

@@ -13,7 +13,8 @@
  * memory and checks the other's words before using them.
  *
  * The slots are for small messages of a pair that answer each other: a few lines that are used over and over
- * are twice as fast as a ring, whose lines have left the caches before they are reused. An entry uses the
+ * are up to twice as fast as a ring, whose lines have left the caches before they are reused; above 2.5 KiB the
+ * ring is faster. An entry uses the
  * slot of its number's parity, if the sender knows that the previous entry there has been consumed. It knows
  * this from the receiver's own entries, each of which states how many it has consumed (E20). An entry of few
  * lines that finds its slot taken, as one of several that are started together, has a short slot by its
@@ -48,7 +49,7 @@
 #define MST_SHORT_BYTES 256
 
 /* Bytes of an entry up to which prefetching on the way costs more than it saves. */
-#define MST_NEAR_BYTES 4096
+#define MST_NEAR_BYTES 2560
 
 /* Bytes of a message that travel without being asked for: one entry, or a first one and parts after it. */
 #define MST_FURTHER_MAX 3
