@@ -16,7 +16,7 @@ cp "$TEST_SOURCE/scripts/abi" "$TEST_SOURCE/scripts/setup" scripts/
 sed -i 's/^MUSTER_API const char \*muster_version(void);/&\nMUSTER_API int muster_of_old(void);/' include/muster/muster.h
 printf 'int muster_of_old(void)\n{\n    return 0;\n}\n' >>shm/base/status.c
 git -c user.name=test -c user.email=test@example.org commit -qam "an earlier version"
-if scripts/abi HEAD "$(find "$TEST_BUILD" -name 'libmuster.so' | head -1)" >"$work/out" 2>&1; then
+if CMAKE_TOOLCHAIN_FILE=$TEST_SOURCE/tests/package/quick.cmake scripts/abi HEAD "$(find "$TEST_BUILD" -name 'libmuster.so' | head -1)" >"$work/out" 2>&1; then
     echo "a function that is gone was not noticed"
     exit 1
 fi

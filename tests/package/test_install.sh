@@ -31,6 +31,9 @@ cmake --build "$work/consumer" >/dev/null
 
 echo "== add_subdirectory, with the options that it has by default, and without side effects"
 cmake -S "$here/subdirectory" -B "$work/subdirectory" -DMUSTER_DIR="$TEST_SOURCE" >/dev/null
+# That it is configured so shows here; how it is compiled, in the build that was installed above.
+cmake -DCMAKE_C_COMPILER_LAUNCHER="$here/quick.sh" -DMUSTER_LINK_TIME_OPTIMISATION=OFF -DMUSTER_WIDE_KERNELS=OFF \
+    "$work/subdirectory" >/dev/null
 cmake --build "$work/subdirectory" --target consumer -j 2 >/dev/null
 "$work/prefix/bin/muster" run -n 2 -- "$work/subdirectory/consumer"
 
