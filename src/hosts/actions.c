@@ -214,10 +214,11 @@ muster_status mst_run_broadcast_here(mst_run *run, int place, void *data, size_t
     return append_transfer(run, MST_BROADCAST_HERE, place, data, data, bytes);
 }
 
-muster_status mst_run_reduce(mst_run *run, void *to, const void *const *sources, int count, size_t elements)
+static muster_status append_reduction(mst_run *run, mst_action_kind kind, void *to,
+                                      const void *const *sources, int count, size_t elements)
 {
     const void **copy = mst_run_memory(run, (size_t)count * sizeof *copy);
-    mst_action *action = copy ? append(run, MST_REDUCE_ALL) : NULL;
+    mst_action *action = copy ? append(run, kind) : NULL;
 
     if (!action)
         return refuse_memory();
@@ -227,6 +228,17 @@ muster_status mst_run_reduce(mst_run *run, void *to, const void *const *sources,
     action->to = to;
     action->bytes = elements;
     return MUSTER_OK;
+}
+
+muster_status mst_run_reduce(mst_run *run, void *to, const void *const *sources, int count, size_t elements)
+{
+    return append_reduction(run, MST_REDUCE_ALL, to, sources, count, elements);
+}
+
+muster_status mst_run_reduce_part(mst_run *run, void *to, const void *const *sources, int count,
+                                  size_t elements, bool is_last)
+{
+    return append_reduction(run, is_last ? MST_REDUCE_LAST : MST_REDUCE_PART, to, sources, count, elements);
 }
 
 muster_status mst_run_fence(mst_run *run)

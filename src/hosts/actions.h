@@ -25,6 +25,8 @@ typedef enum mst_action_kind {
     MST_BROADCAST_HERE,
     MST_COPY,
     MST_REDUCE_ALL,
+    MST_REDUCE_PART, /* of an average: adds up */
+    MST_REDUCE_LAST, /* of an average: adds up and divides by the size of the group */
     MST_CALL
 } mst_action_kind;
 
@@ -103,6 +105,10 @@ muster_status mst_run_copy(mst_run *run, void *to, const void *from, size_t byte
 /* Of so many sources, which it copies; as the request says. */
 muster_status mst_run_reduce(mst_run *run, void *to, const void *const *sources, int sources_count,
                              size_t count);
+/* The first source is what operands before these were reduced to; `is_last`: no operand comes after them.
+ * Only where partial results have the type of the elements. */
+muster_status mst_run_reduce_part(mst_run *run, void *to, const void *const *sources, int sources_count,
+                                  size_t count, bool is_last);
 muster_status mst_run_fence(mst_run *run);
 muster_status mst_run_call(mst_run *run, mst_run_plan plan);
 

@@ -156,13 +156,11 @@ void mst_chain_weigh(const mst_places *places, size_t bytes, mst_chain_costs *co
     costs->chunks = (bytes + costs->chunk_bytes - 1) / costs->chunk_bytes;
 }
 
-/* Partial results have the type of the elements, so nothing may be rounded in between or done at the end. */
+/* Partial results have the type of the elements, so nothing may be rounded in between. */
 static bool has_partials(const mst_request *request)
 {
     if (request->made)
         return request->made->fn != NULL;
-    if (request->op == MUSTER_AVG)
-        return false;
     return !mst_dtype_widens(request->dtype) || request->op == MUSTER_MAX || request->op == MUSTER_MIN;
 }
 
@@ -292,8 +290,8 @@ static muster_status reduce_step(mst_run *run, chain *chain)
     for (int i = 0; i < chain->length; i++)
         sources[count++] = chain->first + i == run->group->base.rank ? (const char *)run->request.in + at
                                                                      : chain->row + (size_t)i * chain->stride;
-    return mst_run_reduce(run, chain->after < 0 ? (char *)run->request.out + at : chain->partial, sources,
-                          count, bytes / run->request.element_bytes);
+    return mst_run_reduce_part(run, chain->after < 0 ? (char *)run->request.out + at : chain->partial,
+                               sources, count, bytes / run->request.element_bytes, chain->after < 0);
 }
 
 static muster_status plan_step(mst_run *run)

@@ -99,10 +99,27 @@ static muster_status apply(mst_run *run, const mst_action *action)
     return done ? MUSTER_OK : refuse_memory();
 }
 
+typedef float f32 __attribute__((aligned(1), may_alias));
+typedef double f64 __attribute__((aligned(1), may_alias));
+
+/* As the kernels do: both parts of a complex number. */
+static void divide(void *sums, size_t bytes, muster_dtype dtype, int by)
+{
+    bool wide = dtype == MUSTER_FLOAT64 || dtype == MUSTER_COMPLEX128;
+    f32 *single = sums;
+    f64 *twice = sums;
+
+    for (size_t i = 0; wide && i < bytes / sizeof *twice; i++)
+        twice[i] /= by;
+    for (size_t i = 0; !wide && i < bytes / sizeof *single; i++)
+        single[i] /= (float)by;
+}
+
 static muster_status reduce(mst_run *run, const mst_action *action)
 {
     const mst_request *request = &run->request;
     const mst_kernels *kernels = run->group->world->kernels;
+    bool sums = request->op == MUSTER_AVG && action->kind != MST_REDUCE_ALL;
 
     if (!action->bytes || !action->peer)
         return MUSTER_OK;
@@ -112,8 +129,10 @@ static muster_status reduce(mst_run *run, const mst_action *action)
         kernels->reduce_scaled[request->dtype](action->to, action->sources, run->records[0].factor,
                                                sizeof run->records[0], action->peer, action->bytes);
     else
-        kernels->reduce[request->dtype][request->op](action->to, action->sources, action->peer,
-                                                     action->bytes);
+        kernels->reduce[request->dtype][sums ? MUSTER_SUM : request->op](action->to, action->sources,
+                                                                         action->peer, action->bytes);
+    if (sums && action->kind == MST_REDUCE_LAST)
+        divide(action->to, action->bytes * request->element_bytes, request->dtype, run->group->base.size);
     return MUSTER_OK;
 }
 
@@ -124,6 +143,8 @@ static muster_status carry_out(mst_run *run, const mst_action *action)
         memmove(action->to, action->from, action->bytes);
         return MUSTER_OK;
     case MST_REDUCE_ALL:
+    case MST_REDUCE_PART:
+    case MST_REDUCE_LAST:
         return reduce(run, action);
     case MST_CALL:
         return action->plan(run); /* which may move the list of actions */

@@ -57,6 +57,7 @@ END_TEST
 
 typedef struct job {
     size_t count;
+    bool averages;
     _Atomic uint64_t sent[64]; /* by host */
 } job;
 
@@ -68,34 +69,37 @@ static float value_of(int rank, size_t i)
     return (float)(bits >> 8) * (bits & 1 ? 1e-3f : -7e2f);
 }
 
-static bool is_sum(const float *x, size_t count, int size)
+static bool is_right(const job *job, const float *x, int size)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < job->count; i++) {
         float sum = value_of(0, i);
 
         for (int rank = 1; rank < size; rank++)
             sum += value_of(rank, i);
+        if (job->averages)
+            sum /= (float)size;
         if (memcmp(&sum, &x[i], sizeof sum) != 0)
             return false;
     }
     return true;
 }
 
-static int sum_and_count(muster_group *world, void *arg)
+static int reduce_and_count(muster_group *world, void *arg)
 {
     job *job = arg;
     int size = muster_group_size(world), rank = muster_group_rank(world);
     mst_hosts_group *group = mst_hosts_of(world);
+    muster_op op = job->averages ? MUSTER_AVG : MUSTER_SUM;
     float *x = malloc(job->count * sizeof *x), *y = malloc(job->count * sizeof *y);
 
     RANK_CHECK(world, x && y && group->link);
     for (size_t i = 0; i < job->count; i++)
         x[i] = value_of(rank, i);
     uint64_t before = group->link->bytes_sent;
-    RANK_OK(world, muster_all_sum(x, y, job->count, MUSTER_FLOAT32, world));
+    RANK_OK(world, muster_all_reduce(x, y, job->count, MUSTER_FLOAT32, op, world));
     job->sent[group->places.own_host] += group->link->bytes_sent - before;
-    RANK_CHECK(world, is_sum(y, job->count, size));
-    RANK_OK(world, muster_all_sum(x, x, job->count, MUSTER_FLOAT32, world)); /* in place */
+    RANK_CHECK(world, is_right(job, y, size));
+    RANK_OK(world, muster_all_reduce(x, x, job->count, MUSTER_FLOAT32, op, world)); /* in place */
     RANK_CHECK(world, memcmp(x, y, job->count * sizeof *x) == 0);
     RANK_OK(world, muster_barrier(world));
     free(x);
@@ -132,7 +136,7 @@ START_TEST(test_bytes_between_hosts)
             char text[16];
 
             snprintf(text, sizeof text, "%d", hosts);
-            with_hosts(text, hosts * each, sum_and_count, &job);
+            with_hosts(text, hosts * each, reduce_and_count, &job);
             for (int host = 0; host < hosts; host++) {
                 bool at_end = host == 0 || host == hosts - 1;
                 double slices = (each + 1.0) * (hosts - 1) / hosts, chain = at_end ? 1 : 2;
@@ -162,8 +166,20 @@ START_TEST(test_layouts)
             mst_chain_costs costs = weigh(layouts[i], size_of(layouts[i]), job.count * sizeof(float));
 
             ck_assert(costs.chain < costs.slices);
-            with_hosts(layouts[i], size_of(layouts[i]), sum_and_count, &job);
+            with_hosts(layouts[i], size_of(layouts[i]), reduce_and_count, &job);
         }
+}
+END_TEST
+
+/* As sums, divided once. */
+START_TEST(test_averages)
+{
+    job job = { .count = (1 << 20) + 3, .averages = true };
+
+    with_hosts("3", 12, reduce_and_count, &job);
+    for (int host = 0; host < 3; host++)
+        expect_sent(&job, host, host == 1 ? 2 : 1);
+    with_hosts(layouts[0], size_of(layouts[0]), reduce_and_count, &job);
 }
 END_TEST
 
@@ -260,6 +276,7 @@ int main(void)
     tcase_add_test(tests, test_costs);
     tcase_add_test(tests, test_bytes_between_hosts);
     tcase_add_test(tests, test_layouts);
+    tcase_add_test(tests, test_averages);
     tcase_add_test(tests, test_all_ops);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
