@@ -5,9 +5,10 @@
 set -u
 python=$TEST_MLX_PYTHON
 PYTHONPATH=$TEST_BUILD/bindings/python
-PYTHONDONTWRITEBYTECODE=1
+PYTHONPYCACHEPREFIX=$TEST_SOURCE/build/pycache # as tests/torch/environment.sh
 OMP_NUM_THREADS=1
-export PYTHONPATH PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPATH PYTHONPYCACHEPREFIX OMP_NUM_THREADS
 "$python" -c 'import mlx.core' 2>/dev/null || {
     echo "skipped: there is no MLX here; scripts/setup mlx installs it, if the network allows"
     exit 77
@@ -64,7 +65,7 @@ expect 137 death $run --mlx -n 4 --on-failure continue -- "$python" "$cases"
 mkdir "$work/bin"
 cp "$TEST_SOURCE/scripts/mpirun-muster" "$work/bin/mpirun"
 expect 0 "groups messages" env PATH="$work/bin:$(dirname "$TEST_COMMAND"):$PATH" "$(dirname "$python")/mlx.launch" \
-    --backend mpi -n 2 --env PYTHONDONTWRITEBYTECODE=1 -- "$python" "$cases"
+    --backend mpi -n 2 --env PYTHONPYCACHEPREFIX="$PYTHONPYCACHEPREFIX" -- "$python" "$cases"
 
 # ---- the native group; compiled by one of four that want it, in a cache of its own ----
 XDG_CACHE_HOME=$work/cache
