@@ -1,11 +1,13 @@
 /*
- * Buffers that a started operation lends are the operation's until nobody uses them: it is not over before,
- * however often it is tested. Ranks go on in steps, in which the others are in no call, so that no outcome
- * depends on time.
+ * Buffers that an operation lends, so that others read them where they are. Those of a started one are the
+ * operation's until nobody uses them: it is not over before, however often it is tested. Ranks go on in
+ * steps, in which the others are in no call, so that no outcome depends on time.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/group/channel_out.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/ranks.h"
 
 enum { SIZE = 3, COUNT = 50000, TESTS = 30 }; /* large enough to be read where they are */
@@ -108,6 +110,37 @@ START_TEST(test_an_output_is_lent_until_all_are_done)
 }
 END_TEST
 
+/* A message of few KiB is lent only to a receive that its sender knows of; and is right in both cases. */
+static int to_one_that_waits(muster_group *world, void *arg)
+{
+    enum { ROOM = 12000 };
+    int rank = muster_group_rank(world), *sent, *got = calloc(ROOM, sizeof *got);
+    (void)arg;
+
+    RANK_CHECK(world, got);
+    RANK_OK(world, muster_alloc(world, ROOM * sizeof *sent, (void **)&sent));
+    for (int i = 0; i < ROOM; i++)
+        sent[i] = i;
+    for (int count = 1; count <= ROOM; count = count == 1 ? 3000 : 2 * count) {
+        if (rank == 0 && count > 1) /* the first makes the channel */
+            AWAIT(mst_channel_is_awaited(&mst_group_of(world)->channels, 1, count));
+        if (rank == 0)
+            RANK_OK(world, muster_send(sent, (size_t)count, MUSTER_INT32, 1, count, world));
+        else
+            RANK_OK(world, muster_recv(got, (size_t)count, MUSTER_INT32, 0, count, world, NULL));
+        RANK_CHECK(world, rank == 0 || got[count - 1] == count - 1);
+    }
+    free(got);
+    return 0;
+}
+
+START_TEST(test_a_message_is_lent_to_one_that_waits)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, to_one_that_waits, NULL);
+    run_ranks(2, RANKS_AS_THREADS, to_one_that_waits, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lent");
@@ -116,6 +149,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_an_input_is_lent_until_all_have_read);
     tcase_add_test(tests, test_an_output_is_lent_until_all_are_done);
+    tcase_add_test(tests, test_a_message_is_lent_to_one_that_waits);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -1,6 +1,6 @@
 /*
- * Small messages for which nothing else has to move: put into the channel, or taken from it if they are next
- * there. All others become transfers (transfer.h).
+ * Messages of one entry for which nothing else has to move: put into the channel, or taken from it if they
+ * are next there. All others become transfers (transfer.h), also what its receiver could read where it is.
  *
  * The caller may move that direction's messages: it is in a call of the class, and has the lock of pending
  * operations while there are started ones.
@@ -13,6 +13,17 @@
 #include "src/onehost/group/group.h"
 #include "src/pure/message.h"
 
+/* Whether its receiver can read it without a copy in between, if it is asked for. */
+static inline bool mst_is_lendable(const mst_group *group, const mst_message *message)
+{
+    size_t bytes = message->out_bytes;
+    const mst_tuning *tuning = &group->tuning;
+
+    return bytes >= tuning->lent_bytes_min &&
+           ((bytes >= tuning->one_copy_bytes_min && bytes <= tuning->one_copy_bytes_max) ||
+            mst_group_heap_offset(group, message->out, bytes));
+}
+
 /* False: it has no room, is too large, or others wait for room before it. The channel is open. */
 static inline bool mst_send_at_once(mst_group *group, const mst_message *message)
 {
@@ -21,7 +32,7 @@ static inline bool mst_send_at_once(mst_group *group, const mst_message *message
                               .type = (uint32_t)message->dtype,
                               .bytes = message->out_bytes };
 
-    return message->out_bytes < group->tuning.lent_bytes_min && message->out_bytes <= MST_PART_BYTES &&
+    return message->out_bytes <= MST_PART_BYTES && !mst_is_lendable(group, message) &&
            !group->traffic.outgoing.destinations[message->destination].queue.first &&
            mst_channel_put(&group->channels, message->destination, &envelope, message->out) == MST_FLOW_OK;
 }

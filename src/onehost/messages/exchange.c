@@ -143,15 +143,17 @@ static muster_status run_transfers(mst_exchange *exchange, mst_waiter *waiter)
 /* What passes at once, now or when it comes; *passed: all has. */
 static muster_status pass(mst_exchange *exchange, mst_waiter *waiter, bool *passed)
 {
-    const mst_group *group = exchange->group;
     muster_status status = MUSTER_OK;
 
     if (!exchange->sent)
         exchange->sent = mst_send_at_once(exchange->group, exchange->message);
     if (exchange->sent && !exchange->received && mst_receives_alone(exchange->group, exchange->message)) {
         exchange->flow = mst_receive_at_once(exchange->group, exchange->message, &exchange->in.total);
-        if (exchange->flow == MST_FLOW_NOT_NOW && exchange->message->in_bytes < group->tuning.lent_bytes_min)
+        if (exchange->flow == MST_FLOW_NOT_NOW) {
+            if (!exchange->locks)
+                mst_incoming_hint_next(exchange->group, exchange->message);
             status = mst_exchange_wait(exchange, waiter, has_come);
+        }
         exchange->received = status == MUSTER_OK && exchange->flow == MST_FLOW_OK;
     }
     *passed = exchange->sent && exchange->received;

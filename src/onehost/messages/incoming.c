@@ -178,14 +178,26 @@ void mst_messages_moved(mst_group *group)
     mst_deadlock_over(&group->subarena->attachment->deadlock);
 }
 
+/* Whether a message for so much room may come without a copy in between. */
+static bool may_be_lent(const mst_group *group, size_t room)
+{
+    return room >= mst_least(group->tuning.lent_bytes_min, group->tuning.one_copy_bytes_min);
+}
+
+void mst_incoming_hint_next(mst_group *group, const mst_message *message)
+{
+    if (may_be_lent(group, message->in_bytes) && group->channels.incoming[message->source].channel)
+        mst_channel_post(&group->channels, message->source, message->receive_tag);
+}
+
 void mst_incoming_hint(mst_group *group, mst_transfer *receive)
 {
     const mst_incoming *incoming = &group->traffic.incoming;
 
     if (receive->hinted || receive->state != MST_TRANSFER_WAITS || receive->peer == MUSTER_ANY_SOURCE ||
-        receive->room < mst_least(group->tuning.lent_bytes_min, group->tuning.one_copy_bytes_min) ||
-        incoming->any_source || incoming->sources[receive->peer].wanted != 1 ||
-        !group->channels.incoming[receive->peer].channel || incoming->matching.by_source[receive->peer].first)
+        !may_be_lent(group, receive->room) || incoming->any_source ||
+        incoming->sources[receive->peer].wanted != 1 || !group->channels.incoming[receive->peer].channel ||
+        incoming->matching.by_source[receive->peer].first)
         return;
     receive->hinted = true;
     mst_channel_post(&group->channels, receive->peer, receive->tag);

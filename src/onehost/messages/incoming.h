@@ -22,7 +22,9 @@ muster_status mst_incoming_probe(mst_group *group, int source, int tag, const ms
  * be what another rank waits for. */
 void mst_messages_moved(mst_group *group);
 
-/* Tells the sender of a large message that we wait for it, and for no other: once. */
+/* Tells the sender of a large message that we wait for it, and for no other: once. The other: of a receive
+ * that is no transfer yet, as no other is there. */
 void mst_incoming_hint(mst_group *group, mst_transfer *receive);
+void mst_incoming_hint_next(mst_group *group, const mst_message *message);
 
 #endif
