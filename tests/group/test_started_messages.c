@@ -428,6 +428,7 @@ static int dies(muster_group *world, void *arg)
 
     RANK_CHECK(world, large);
     if (rank == 1) {
+        memset(large, 1, 10 * LARGE);
         if (when == HALF_MOVED)
             RANK_OK(world, muster_send_start(large, 10 * LARGE, MUSTER_UINT8, 0, 0, world, &request));
         else
@@ -442,9 +443,11 @@ static int dies(muster_group *world, void *arg)
         status = muster_recv_start(large, 10 * LARGE, MUSTER_UINT8, 1, 0, world, NULL, &request);
     if (status == MUSTER_OK) /* else it had died before */
         status = muster_wait(&request, 0);
-    RANK_CHECK(world, status == MUSTER_ERR_PEER_DIED && !request.group);
-    RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 was killed by signal 9"));
+    /* its thread may have sent all of it, if it did not die at once */
+    bool whole = when == HALF_MOVED && getenv("MUSTER_PROGRESS_THREAD") && large[10 * LARGE - 1];
+    RANK_CHECK(world, status == (whole ? MUSTER_OK : MUSTER_ERR_PEER_DIED) && !request.group);
     RANK_CHECK(world, muster_recv(&got, 1, MUSTER_INT32, 0, 0, world, NULL) == MUSTER_ERR_PEER_DIED);
+    RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 was killed by signal 9"));
     free(large);
     return 0;
 }
