@@ -610,8 +610,8 @@ MUSTER_API muster_status muster_group_shrink(muster_group *group, muster_group *
 
 /*
  * Shrinks the group as muster_group_shrink, and adds the respawned ranks: the processes that the
- * launcher starts in place of dead ranks with MUSTER_ON_FAILURE_RESPAWN. Blocks until each of them has
- * attached, or has died, or will not be started since no restarts are left. Members are ordered by
+ * launcher starts in place of dead ranks with MUSTER_ON_FAILURE_RESPAWN. Blocks until each dead rank has
+ * one that has attached, and lives, or gets none, since no restarts are left. Members are ordered by
  * their rank in the world: when all dead ranks are replaced, every rank has its first number again;
  * otherwise the group is smaller.
  *

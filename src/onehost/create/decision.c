@@ -41,11 +41,14 @@ mst_regroup_record *mst_regroup_record_of(const mst_regroup_call *regroup, int r
 #define WINNER_BITS 16
 #define DECISION_TRIES 4
 
-static void draw_up_list(mst_regroup_call *regroup)
+/* False: a replacement is to be waited for again. */
+static bool draw_up_list(mst_regroup_call *regroup)
 {
     const mst_group *group = regroup->group;
     mst_member_list *list = &regroup->list;
+    bool are_here = true;
 
+    mst_fault_point("regroup.draw");
     list->size = 0;
     for (int rank = 0; rank < group->base.size; rank++) {
         if (!mst_regroup_has_arrived(regroup, rank) || mst_regroup_never_comes(group, rank))
@@ -54,20 +57,23 @@ static void draw_up_list(mst_regroup_call *regroup)
         list->members[list->size++] = mst_child_member(group, rank, &record);
     }
     if (regroup->grows)
-        mst_respawned_enrol(group, list);
+        are_here = mst_respawned_enrol(group, list);
     mst_member_list_write(&group->subarena->attachment->geometry, group->subarena->own.seat,
                           regroup->list_offset, list);
+    return are_here;
 }
 
-void mst_decision_propose(mst_regroup_call *regroup)
+bool mst_decision_propose(mst_regroup_call *regroup)
 {
     mst_group *group = regroup->group;
     _Atomic uint64_t *decided = &group->subarena->cells[0]->decided;
     uint64_t offer = regroup->number << WINNER_BITS | (uint64_t)group->base.rank;
 
-    draw_up_list(regroup);
+    bool are_here = draw_up_list(regroup);
     mst_fault_point("regroup.propose");
     uint64_t found = mst_load64_acq(decided); /* E12 */
+    if (!are_here && found >> WINNER_BITS < regroup->number)
+        return false;
     /* A faster rank has decided; if the word changes more often than DECISION_TRIES, it is damaged, which
      * read_decision detects. */
     for (int tries = 0; tries < DECISION_TRIES && found >> WINNER_BITS < regroup->number; tries++) {
@@ -75,9 +81,10 @@ void mst_decision_propose(mst_regroup_call *regroup)
 
         mst_fault_point("regroup.decided");
         if (earlier == found)
-            return;
+            break;
         found = earlier;
     }
+    return true;
 }
 
 static muster_status damaged(const mst_regroup_call *regroup, const char *what)

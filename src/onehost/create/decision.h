@@ -34,8 +34,10 @@ bool mst_regroup_never_comes(const mst_group *group, int rank);
 /* What a member publishes. */
 mst_regroup_record *mst_regroup_record_of(const mst_regroup_call *regroup, int rank);
 
-/* Proposes the members that are seen alive and, in grow, the respawned ranks. */
-void mst_decision_propose(mst_regroup_call *regroup);
+/* Proposes the members that are seen alive and, in grow, the respawned ranks. False: one of these has died
+ * since they were all there, nobody has proposed, and another may come in its place, which is to be awaited.
+ */
+bool mst_decision_propose(mst_regroup_call *regroup);
 
 /* Reads the list that has won into `regroup->list`, and where it is. NO_SPACE and MISMATCH: all members find
  * the same, and may try again. */

@@ -270,9 +270,9 @@ static muster_status agree_and_form(mst_regroup_call *regroup, mst_group **made)
     if (claimed != MUSTER_OK)
         mst_error_keep(&why);
     arrive(regroup, claimed); /* even if claiming failed: the others must know */
-    status = gather(regroup);
-    if (status == MUSTER_OK && regroup->list_offset)
-        mst_decision_propose(regroup);
+    do
+        status = gather(regroup);
+    while (status == MUSTER_OK && regroup->list_offset && !mst_decision_propose(regroup));
     if (claimed != MUSTER_OK) {
         keep_list(regroup); /* all fail by our record, and admit nobody */
         return mst_error_again(&why);

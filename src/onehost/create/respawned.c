@@ -50,19 +50,24 @@ static void sort_by_rank(const mst_group *group, mst_member_list *list)
     }
 }
 
-void mst_respawned_enrol(const mst_group *group, mst_member_list *list)
+bool mst_respawned_enrol(const mst_group *group, mst_member_list *list)
 {
     mst_attachment *attachment = group->subarena->attachment;
+    bool are_here = true;
     uint32_t seat;
 
     for (uint32_t rank = 0; rank < attachment->geometry.size && list->size < list->room; rank++) {
-        if (mst_successor_look(&attachment->liveness, rank, &seat) != MST_WAITING)
+        mst_presence found = mst_successor_look(&attachment->liveness, rank, &seat);
+
+        are_here = are_here && found != MST_COMING;
+        if (found != MST_WAITING)
             continue;
         const mst_cell *cell = mst_layout_cell(&attachment->geometry, seat, MST_WORLD_CELL);
         list->members[list->size++] =
             (mst_member){ seat, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset, 0 }; /* E1 */
     }
     sort_by_rank(group, list);
+    return are_here;
 }
 
 /* ---- admission ---- */

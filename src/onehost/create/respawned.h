@@ -11,8 +11,9 @@
 /* Whether every replacement that was announced is ready, or will not come. */
 bool mst_respawned_are_here(const mst_group *group);
 
-/* Adds the waiting replacements to the list, and sorts the list by rank in the world. */
-void mst_respawned_enrol(const mst_group *group, mst_member_list *list);
+/* Adds the waiting replacements to the list, and sorts the list by rank in the world. False: one that was
+ * there has died, and another may come in its place. */
+bool mst_respawned_enrol(const mst_group *group, mst_member_list *list);
 
 /* Tells the replacements on the membership list where the list is; INVALID if one of them is already on
  * another. */
