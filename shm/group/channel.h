@@ -13,13 +13,13 @@
  * memory and checks the other's words before using them.
  *
  * The slots are for small messages of a pair that answer each other: a few lines that are used over and over
- * are up to twice as fast as a ring, whose lines have left the caches before they are reused; above 2.5 KiB the
- * ring is faster. An entry uses the
- * slot of its number's parity, if the sender knows that the previous entry there has been consumed. It knows
- * this from the receiver's own entries, each of which states how many it has consumed (E20). An entry of few
- * lines that finds its slot taken, as one of several that are started together, has a short slot by its
- * number, if the entry that may be there, MST_SHORT_SLOTS before it, is known to have been consumed. If the
- * receiver sends nothing, the two are used once, short ones by the first MST_SHORT_SLOTS, else the ring is.
+ * are up to twice as fast as a ring, whose lines have left the caches before they are reused; above 2.5 KiB
+ * the ring is faster. An entry uses the slot of its number's parity, if the sender knows that the previous
+ * entry there has been consumed. It knows this from the receiver's own entries, each of which states how many
+ * it has consumed (E20). An entry of few lines that finds its slot taken, as one of several that are started
+ * together, has a short slot by its number, if the entry that may be there, MST_SHORT_SLOTS before it, is
+ * known to have been consumed. If the receiver sends nothing, the two are used once, short ones by the first
+ * MST_SHORT_SLOTS, else the ring is.
  *
  * The receiver may leave an entry where it is and go on to the next (channel_in.h). Space is freed up to the
  * first entry that was left. When what was left fills the ring, the receiver says that it starves (E6), and
