@@ -241,12 +241,13 @@ static int check_all_ops(muster_group *world, void *arg)
     enum { BYTES = SOME * 16 };
     char *memory = malloc((RANKS + 3) * BYTES), *expected = memory + RANKS * BYTES, *got = expected + BYTES;
     void *inputs[RANKS];
+    int step = under_thread_sanitizer() ? 4 : 1; /* races do not depend on the type, and it takes long */
     int failed = memory == NULL;
 
     (void)arg;
     for (int rank = 0; rank < RANKS; rank++)
         inputs[rank] = memory + rank * BYTES;
-    for (int dtype = 0; dtype < MUSTER_DTYPE_COUNT && !failed; dtype++) {
+    for (int dtype = 0; dtype < MUSTER_DTYPE_COUNT && !failed; dtype += step) {
         fill_inputs(inputs, (muster_dtype)dtype);
         for (int op = 0; op < MUSTER_OP_COUNT && !failed; op++)
             failed = oracle_reduces((muster_dtype)dtype, (muster_op)op) &&
