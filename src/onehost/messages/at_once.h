@@ -11,17 +11,14 @@
 #include "shm/group/channel_in.h"
 #include "shm/group/channel_out.h"
 #include "src/onehost/group/group.h"
+#include "src/onehost/messages/outgoing.h"
 #include "src/pure/message.h"
 
-/* Whether its receiver can read it without a copy in between, if it is asked for. */
+/* Whether it may be lent, if its receiver waits for it. */
 static inline bool mst_is_lendable(const mst_group *group, const mst_message *message)
 {
-    size_t bytes = message->out_bytes;
-    const mst_tuning *tuning = &group->tuning;
-
-    return bytes >= tuning->lent_bytes_min &&
-           ((bytes >= tuning->one_copy_bytes_min && bytes <= tuning->one_copy_bytes_max) ||
-            mst_group_heap_offset(group, message->out, bytes));
+    return message->out_bytes >= group->tuning.lent_bytes_min &&
+           mst_outgoing_place(group, message->destination, message->out, message->out_bytes);
 }
 
 /* False: it has no room, is too large, or others wait for room before it. The channel is open. */

@@ -45,19 +45,14 @@ void mst_outgoing_add(mst_group *group, mst_transfer *transfer)
 
 /* ---- first entries ---- */
 
-/* Where the receiver can read a message without a copy in between, in the arena or in our own memory; 0:
- * nowhere. */
-static uint64_t place_of(const mst_group *group, const mst_transfer *send)
+uint64_t mst_outgoing_place(const mst_group *group, int peer, const void *bytes, size_t total)
 {
-    uint64_t offset = send->total >= group->tuning.lent_bytes_min
-                          ? mst_group_heap_offset(group, send->bytes, send->total)
-                          : 0;
+    uint64_t offset = total >= group->tuning.lent_bytes_min ? mst_group_heap_offset(group, bytes, total) : 0;
 
-    if (offset || send->total < group->tuning.one_copy_bytes_min ||
-        send->total > group->tuning.one_copy_bytes_max ||
-        group->traffic.outgoing.destinations[send->peer].refuses)
+    if (offset || total < group->tuning.one_copy_bytes_min || total > group->tuning.one_copy_bytes_max ||
+        group->traffic.outgoing.destinations[peer].refuses)
         return offset;
-    return mst_address_mark(send->bytes);
+    return mst_address_mark(bytes);
 }
 
 /* The place of a message that should be sent as a view; 0: it should be copied. */
@@ -66,7 +61,7 @@ static uint64_t view_offset(const mst_group *group, const mst_transfer *send)
     if (send->total == 0 || send->peer == group->base.rank ||
         group->traffic.outgoing.destinations[send->peer].views == VIEWS_MAX)
         return 0;
-    uint64_t offset = place_of(group, send);
+    uint64_t offset = mst_outgoing_place(group, send->peer, send->bytes, send->total);
     if (offset &&
         (send->total > MST_EAGER_BYTES || mst_channel_is_awaited(&group->channels, send->peer, send->tag)))
         return offset;

@@ -4,6 +4,10 @@
 
 #include "src/onehost/group/group.h"
 
+/* Where a receiver can read a message without a copy in between, in the arena or in our own memory; 0:
+ * nowhere. */
+uint64_t mst_outgoing_place(const mst_group *group, int peer, const void *bytes, size_t total);
+
 /* Queues a send, whose channel is open. */
 void mst_outgoing_add(mst_group *group, mst_transfer *transfer);
 
